@@ -1,0 +1,1 @@
+"""Measuring: closed-loop success and what else the README claims."""

@@ -1,0 +1,1 @@
+"""The eyes: pixels to visual tokens. No ROS, no torch."""

@@ -1,0 +1,63 @@
+"""Opening ONNX Runtime sessions: the providers asked for, or a loud failure.
+
+ONNX Runtime falls back to the CPU without a word when CUDA libraries are missing (microsoft/onnxruntime#23372),
+and lists providers as available that cannot run. So a session is asked which providers it really got.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vla_ros.types import VlaError
+
+PROVIDERS = {
+    'cpu': 'CPUExecutionProvider',
+    'cuda': 'CUDAExecutionProvider',
+    'tensorrt': 'TensorrtExecutionProvider',
+}
+
+
+def open_session(path: Path, provider: str = 'cpu', *, allow_fallback: bool = False, threads: int = 1) -> Any:
+    """An ``onnxruntime.InferenceSession`` on the provider ('cpu', 'cuda' or 'tensorrt').
+
+    One intra-op thread that does not spin: with two cores shared between System 1, System 2 and the cameras,
+    spinning threads slow everything several times over.
+
+    Raises:
+        VlaError: ONNX Runtime is not installed, the provider is unknown or could not be had and
+            ``allow_fallback`` is false, or the file is not a model.
+    """
+    if provider not in PROVIDERS:
+        raise VlaError(f'provider: expected one of {sorted(PROVIDERS)}, found {provider!r}')
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise VlaError('onnxruntime is not installed; pip install onnxruntime-gpu (or onnxruntime)') from error
+    onnxruntime.set_default_logger_severity(4)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    options.log_severity_level = 4
+    wanted = provider_chain(provider)
+    available = onnxruntime.get_available_providers()
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=[p for p in wanted if p in available])
+    except Exception as error:  # ONNX Runtime raises its own C++ exception types, all derived from Exception only
+        if allow_fallback and provider != 'cpu':
+            return open_session(path, 'cpu', threads=threads)
+        raise VlaError(f'{path} could not be opened on {provider}: {str(error).splitlines()[0][:200]}') from error
+    if PROVIDERS[provider] not in session.get_providers() and not allow_fallback:
+        raise VlaError(
+            f'provider: expected {PROVIDERS[provider]}, found {session.get_providers()}; install the GPU build and its CUDA '
+            "libraries, or set 'allow_provider_fallback' to run on the CPU"
+        )
+    return session
+
+
+def provider_chain(provider: str) -> Sequence[str]:
+    """The provider asked for and, behind it, those that run the nodes it cannot."""
+    chain = {'cpu': ['cpu'], 'cuda': ['cuda', 'cpu'], 'tensorrt': ['tensorrt', 'cuda', 'cpu']}[provider]
+    return [PROVIDERS[name] for name in chain]

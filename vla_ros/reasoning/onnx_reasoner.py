@@ -1,0 +1,87 @@
+"""System 2 in ONNX Runtime: greedy, KV-cached, token by token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vla_ros.bundle import Bundle
+from vla_ros.reasoning import trace
+from vla_ros.reasoning.prompt import plain, prompt
+from vla_ros.runtime import open_session
+from vla_ros.types import Decision, FloatArray, Thought, Verdict, VisualTokens, VlaError, require_shape
+
+STOPPED = Decision(Verdict.REFUSED, 'stopped', '', '')
+
+
+class OnnxReasoner:
+    """The bundle's language model. Greedy only: the same tokens and words give the same trace. One caller at a time."""
+
+    def __init__(self, bundle: Bundle, provider: str = 'cpu', *, allow_fallback: bool = False) -> None:
+        try:
+            from tokenizers import Tokenizer
+        except ImportError as error:
+            raise VlaError('tokenizers is not installed; pip install tokenizers') from error
+        self._manifest = bundle.manifest
+        self._spec = bundle.manifest.reasoning
+        self._rows = bundle.rows_of(self._spec.cameras)
+        self._tokenizer = Tokenizer.from_file(str(bundle.file('tokenizer')))
+        self._session: Any = open_session(bundle.file('language'), provider, allow_fallback=allow_fallback)
+        self._answer, self._end = (self._id(token) for token in (trace.ANSWER, trace.END_ANSWER))
+
+    @property
+    def providers(self) -> Sequence[str]:
+        return tuple(self._session.get_providers())
+
+    def think(
+        self, tokens: VisualTokens, instruction: str, on_text: Callable[[str], None] | None = None
+    ) -> tuple[Decision, Thought]:
+        """See ``Reasoner.think``. The thought vectors are the hidden states of the answer; a refusal has none."""
+        require_shape('tokens', tokens.rows, (self._manifest.tokens.rows, self._manifest.tokens.width))
+        still = Thought(tokens.stamp, np.zeros((0, self._manifest.thought.width), np.float32))
+        if not plain(instruction):
+            return STOPPED, still
+        ids = self._tokenizer.encode(prompt(instruction)).ids
+        longest = self._spec.context - len(self._rows) - self._spec.max_new_tokens
+        if len(ids) > longest:
+            raise VlaError(f'instruction: expected at most {longest} tokens, found {len(ids)}; say it shorter')
+        written: list[int] = []
+        thought: list[FloatArray] = []
+        for token, hidden in self._greedy(tokens.rows[self._rows], ids):
+            written.append(token)
+            if token == self._answer or thought:
+                thought.append(hidden)
+            if on_text is not None:
+                on_text(self._text(written))
+        decision = trace.read(self._text(written), instruction, self._spec.location_bins, self._spec.location_camera)
+        if decision.verdict is not Verdict.GO or len(thought) > self._manifest.thought.rows:
+            return decision, still
+        return decision, Thought(tokens.stamp, np.concatenate(thought))
+
+    def _greedy(self, visual: FloatArray, ids: list[int]) -> Iterator[tuple[int, FloatArray]]:
+        """Each new token with the hidden state (1, width) that the model has after reading it."""
+        cache = np.zeros((self._spec.layers, 2, self._spec.heads, 0, self._spec.head_width), np.float32)
+        nothing = visual[:0]
+        logits, _, cache = self._run(visual, np.array(ids, np.int64), cache)
+        for _ in range(self._spec.max_new_tokens):
+            token = int(logits.argmax())
+            logits, hidden, cache = self._run(nothing, np.array([token], np.int64), cache)
+            yield token, hidden
+            if token == self._end:
+                return
+
+    def _run(self, visual: FloatArray, ids: npt.NDArray[np.int64], cache: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        logits, hidden, cache = self._session.run(None, {'visual': visual, 'ids': ids, 'cache': cache})
+        return logits, hidden, cache
+
+    def _text(self, ids: list[int]) -> str:
+        return str(self._tokenizer.decode(ids, skip_special_tokens=False))
+
+    def _id(self, token: str) -> int:
+        found = self._tokenizer.token_to_id(token)
+        if found is None:
+            raise VlaError(f'tokenizer of bundle {self._manifest.name!r}: expected the token {token}, found none')
+        return int(found)

@@ -1,0 +1,182 @@
+"""System 2: a LLaVA model learns to write the chain of thought that is true of a scene.
+
+The language model is a Llama decoder; the frozen SigLIP encoder's patch features go through a two-layer
+perceptron into its embedding space and stand in front of the words (LLaVA, arXiv 2304.08485). Only the answer is
+learned: the loss counts the trace, not the image and not the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import Dataset
+from transformers import (
+    LlamaConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    PreTrainedTokenizerFast,
+    SiglipVisionModel,
+)
+
+from vla_ros.reasoning.prompt import IMAGE, prompt
+from vla_ros.reasoning.trace import END_ANSWER, Sighting, write
+from vla_ros.training.wordings import sentence
+from vla_ros.types import FloatArray
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class LanguageSize:
+    """Sizes of the decoder."""
+
+    width: int = 192
+    layers: int = 4
+    heads: int = 6
+    feed_forward: int = 512
+    context: int = 256
+
+
+def build_llava(
+    size: LanguageSize, vision: SiglipVisionModel, tokenizer: PreTrainedTokenizerFast, image_tokens: int
+) -> LlavaForConditionalGeneration:
+    """A LLaVA model around a trained, frozen vision tower; the rest has random weights."""
+    text = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=size.width,
+        intermediate_size=size.feed_forward,
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.heads,
+        num_key_value_heads=size.heads,
+        max_position_embeddings=size.context,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.convert_tokens_to_ids(END_ANSWER),
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    config = LlavaConfig(
+        vision_config=vision.config,
+        text_config=text,
+        image_token_index=tokenizer.convert_tokens_to_ids(IMAGE),
+        image_seq_length=image_tokens,
+        vision_feature_layer=-1,
+        vision_feature_select_strategy='full',
+        tie_word_embeddings=True,
+    )
+    model = LlavaForConditionalGeneration(config)
+    model.model.vision_tower.load_state_dict(vision.state_dict())
+    model.model.vision_tower.requires_grad_(False)
+    return model
+
+
+@dataclass(frozen=True)
+class Order:
+    """One training example's words: who asks what of which scene, and the trace that is true of it."""
+
+    scene: int
+    instruction: str
+    trace: str
+
+
+def orders(
+    rng: np.random.Generator,
+    centres: FloatArray,
+    names: Sequence[str],
+    bins: int,
+    *,
+    absent: float = 0.25,
+    unknown: float = 0.07,
+) -> list[Order]:
+    """One order a scene: mostly for an object that is there, some for one that is not, some for no known task.
+
+    Args:
+        centres: (scenes, kinds, 2), NaN where a kind is not seen.
+        absent, unknown: shares of orders for objects that are not there, and of orders that are not understood.
+    """
+    made = []
+    for scene, places in enumerate(centres):
+        seen = [Sighting(name, float(x), float(y)) for name, (x, y) in zip(names, places) if not np.isnan(x)]
+        action: str | None = 'touch'
+        draw = rng.random()
+        present = [s.name for s in seen]
+        if draw < absent or not present:
+            wanted = _absent(rng, present, names)
+        else:
+            wanted = present[int(rng.integers(len(present)))]
+            if draw > 1 - unknown:
+                action = None
+        made.append(Order(scene, sentence(rng, action or 'unknown', wanted), write(seen, action, wanted, bins)))
+    return made
+
+
+def _absent(rng: np.random.Generator, present: Sequence[str], names: Sequence[str]) -> str:
+    """An object that is not there; half of the time one whose colour and shape are, each on another object."""
+    missing = [name for name in names if name not in present]
+    words = {word for name in present for word in name.split()}
+    hard = [name for name in missing if all(word in words for word in name.split())]
+    options = hard if hard and rng.random() < 0.5 else missing
+    return options[int(rng.integers(len(options)))]
+
+
+class Conversations(Dataset[dict[str, Any]]):
+    """Visual tokens with (order, trace); the orders are drawn anew each epoch, so no two epochs are alike."""
+
+    def __init__(
+        self,
+        tokens: npt.NDArray[np.float16],
+        centres: FloatArray,
+        names: Sequence[str],
+        tokenizer: PreTrainedTokenizerFast,
+        bins: int,
+        seed: int = 0,
+    ) -> None:
+        self._tokens, self._centres, self._names = tokens, centres, list(names)
+        self._tokenizer, self._bins = tokenizer, bins
+        self._rng = np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        return len(self._tokens)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        (order,) = orders(self._rng, self._centres[index : index + 1], self._names, self._bins)
+        asked = self._tokenizer(prompt(order.instruction))['input_ids']
+        answer = self._tokenizer(order.trace)['input_ids']
+        return {'visual': self._tokens[index], 'ids': asked + answer, 'labels': [IGNORED] * len(asked) + answer}
+
+
+def collate(samples: list[dict[str, Any]]) -> dict[str, Tensor]:
+    """Pad on the right; padding is never attended to by what counts, because attention is causal."""
+    longest = max(len(sample['ids']) for sample in samples)
+
+    def padded(key: str, fill: int) -> Tensor:
+        return torch.tensor([sample[key] + [fill] * (longest - len(sample[key])) for sample in samples])
+
+    visual = torch.from_numpy(np.stack([sample['visual'] for sample in samples]).astype(np.float32))
+    return {'visual': visual, 'ids': padded('ids', 0), 'labels': padded('labels', IGNORED)}
+
+
+class LanguageTrainer(nn.Module):
+    """LLaVA on visual tokens that were encoded beforehand: the vision tower is frozen, so it need not run again."""
+
+    def __init__(self, model: LlavaForConditionalGeneration) -> None:
+        super().__init__()
+        self.projector = model.model.multi_modal_projector
+        self.language = model.model.language_model
+        self.head = model.lm_head
+
+    def hidden(self, visual: Tensor, ids: Tensor) -> Tensor:
+        """Hidden states (batch, visual + text, width) after the final norm."""
+        embedded = torch.cat([self.projector(visual), self.language.embed_tokens(ids)], 1)
+        return self.language(inputs_embeds=embedded, use_cache=False).last_hidden_state
+
+    def forward(self, visual: Tensor, ids: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        states = self.hidden(visual, ids)[:, visual.shape[1] - 1 : -1]
+        wanted = labels != IGNORED
+        return {'loss': functional.cross_entropy(self.head(states[wanted]).float(), labels[wanted])}

@@ -1,0 +1,84 @@
+"""One training loop for every stage: Hugging Face's Trainer, with resuming, progress and a moving average of weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import Dataset
+from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast a stage trains."""
+
+    steps: int
+    batch: int
+    learning_rate: float
+    warm_up: int = 100
+    weight_decay: float = 0.01
+    average: float = 0.995
+    seed: int = 0
+
+
+class _Average(TrainerCallback):
+    """Exponential moving average of the weights: what is kept at the end of a stage."""
+
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
+        self.weights: dict[str, torch.Tensor] = {}
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        decay = min(self.decay, (1 + state.global_step) / (10 + state.global_step))
+        for name, weight in kwargs['model'].state_dict().items():
+            if name not in self.weights or not weight.is_floating_point():
+                self.weights[name] = weight.detach().clone()
+            else:
+                self.weights[name].lerp_(weight.detach(), 1 - decay)
+
+
+def fit(
+    model: nn.Module,
+    data: Dataset[Any],
+    folder: Path,
+    schedule: Schedule,
+    collate: Callable[[list[Any]], dict[str, Any]] | None = None,
+) -> list[dict[str, float]]:
+    """Train ``model`` (its forward returns a dict with 'loss') and leave it with averaged weights.
+
+    Resumes from the last checkpoint in ``folder`` if there is one. Returns the log and writes it to ``log.json``.
+    """
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        max_steps=schedule.steps,
+        per_device_train_batch_size=schedule.batch,
+        learning_rate=schedule.learning_rate,
+        lr_scheduler_type='cosine',
+        warmup_steps=schedule.warm_up,
+        weight_decay=schedule.weight_decay,
+        max_grad_norm=1.0,
+        logging_steps=50,
+        save_steps=500,
+        save_total_limit=1,
+        bf16=True,
+        seed=schedule.seed,
+        report_to=[],
+        dataloader_num_workers=0,
+        remove_unused_columns=False,
+    )
+    average = _Average(schedule.average)
+    trainer = Trainer(model=model, args=arguments, train_dataset=data, data_collator=collate, callbacks=[average])
+    folder.mkdir(parents=True, exist_ok=True)
+    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)))
+    if average.weights:
+        model.load_state_dict(average.weights)
+    log = [entry for entry in trainer.state.log_history if 'loss' in entry]
+    (folder / 'log.json').write_text(json.dumps(log, indent=1), encoding='utf-8')
+    return log

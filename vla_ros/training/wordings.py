@@ -1,0 +1,56 @@
+"""Sentences for training: drawn from the parts in ``wordings.yaml``, with the noise that typed orders have."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from vla_ros.types import VlaError
+
+
+@cache
+def parts() -> dict[str, Any]:
+    """The parts that sentences are made of."""
+    return yaml.safe_load((Path(__file__).parent / 'wordings.yaml').read_text(encoding='utf-8'))
+
+
+def sentence(rng: np.random.Generator, action: str, wanted: str) -> str:
+    """An order in free English: ``action`` is a key of the wordings ('touch', 'unknown'), ``wanted`` 'red cube'."""
+    if action not in parts():
+        raise VlaError(f'action: expected a key of wordings.yaml, found {action!r}')
+    template = _choose(rng, parts()[action])
+    words = [_choose(rng, parts()['before']), template.format(object=phrase(rng, wanted)), _choose(rng, parts()['after'])]
+    text = ' '.join(word for word in words if word)
+    return _typed(rng, text, wanted)
+
+
+def phrase(rng: np.random.Generator, wanted: str) -> str:
+    """A way to name an object: 'the red cube', 'that scarlet block', 'the cube that is red'."""
+    colour, shape = (_choose(rng, parts()['names'].get(word, [word])) for word in wanted.split())
+    article = _choose(rng, parts()['articles'])
+    if rng.random() < 0.06:
+        return f'the {shape} that is {colour}'
+    size = _choose(rng, ['small ', 'little ']) if rng.random() < 0.06 else ''
+    return f'{article} {size}{colour} {shape}'.strip()
+
+
+def _typed(rng: np.random.Generator, text: str, wanted: str) -> str:
+    """The same words as a person may type them: capitals, punctuation, now and then a slip in a word that matters less."""
+    if rng.random() < 0.15:
+        words = text.split()
+        i = int(rng.integers(len(words)))
+        if len(words[i]) > 4 and words[i] not in wanted:
+            j = int(rng.integers(1, len(words[i]) - 1))
+            words[i] = words[i][:j] + words[i][j + 1 :]
+            text = ' '.join(words)
+    if rng.random() < 0.3:
+        text += _choose(rng, ['.', '!', '.', ' .', '?'])
+    return text
+
+
+def _choose(rng: np.random.Generator, options: list[str]) -> str:
+    return options[int(rng.integers(len(options)))]

@@ -58,8 +58,8 @@ def test_an_image_of_another_size_than_calibrated_is_refused() -> None:
         (camera((0.1,) * 3), 'found 3'),
         (camera((float('nan'), 0, 0, 0, 0)), 'finite'),
         (CameraModel(160, 120, MATRIX * np.nan), 'camera_info k'),
-        (CameraModel(160, 120, np.zeros((3, 3))), 'focal lengths above 0'),
-        (CameraModel(10**6, 120, MATRIX), 'pixels a side'),
+        (CameraModel(160, 120, np.zeros((3, 3))), 'positive focal lengths'),
+        (CameraModel(10**6, 120, MATRIX), 'expected sides'),
     ],
 )
 def test_a_calibration_that_cannot_be_is_refused(model, says) -> None:

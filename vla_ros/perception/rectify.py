@@ -57,13 +57,11 @@ class Rectifier:
 def _require_calibration(model: CameraModel) -> None:
     if not (0 < model.width <= LARGEST_SIDE and 0 < model.height <= LARGEST_SIDE):
         raise VlaError(
-            f'camera_info size: expected 1 to {LARGEST_SIDE} pixels a side, found {model.width}x{model.height}'
+            f'camera_info size: expected sides of 1 to {LARGEST_SIDE}, found {model.width}x{model.height}'
         )
     matrix = np.asarray(model.matrix, dtype=np.float64)
     if matrix.shape != (3, 3) or not np.isfinite(matrix).all() or matrix[0, 0] <= 0 or matrix[1, 1] <= 0:
-        raise VlaError(
-            f'camera_info k: expected finite values, focal lengths above 0, found {matrix.tolist()}'
-        )
+        raise VlaError(f'camera_info k: expected finite, positive focal lengths, found {matrix.tolist()}')
     if not np.isfinite(model.distortion).all():
         raise VlaError(f'camera_info d: expected finite values, found {list(model.distortion)}')
     if not any(model.distortion):
@@ -74,9 +72,7 @@ def _require_calibration(model: CameraModel) -> None:
         )
     expected = COEFFICIENTS[model.model]
     if len(model.distortion) not in expected:
-        raise VlaError(
-            f'camera_info d: expected {expected} values for {model.model}, found {len(model.distortion)}'
-        )
+        raise VlaError(f'camera_info d: expected {expected} values, found {len(model.distortion)}')
 
 
 def _undistortion_maps(model: CameraModel) -> tuple[ImageArray, ImageArray]:

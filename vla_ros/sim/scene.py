@@ -1,0 +1,296 @@
+"""What stands on the table, how it is lit and how the cameras are mounted: sampled from a seed, then frozen.
+
+World frame: x forward from the robot's base, y left, z up, origin on the table under the base. Metres and radians.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vla_ros.types import VlaError
+
+Vector3 = tuple[float, float, float]
+
+PAN_AXIS_X = 0.0388353
+"""The vertical axis of shoulder_pan stands here on the x axis; reach is measured from it."""
+
+COLOURS: dict[str, Vector3] = {
+    'red': (0.86, 0.10, 0.09),
+    'green': (0.11, 0.62, 0.20),
+    'blue': (0.10, 0.30, 0.86),
+    'yellow': (0.96, 0.84, 0.10),
+    'orange': (0.98, 0.48, 0.05),
+    'purple': (0.52, 0.16, 0.72),
+}
+SHAPES = ('cube', 'cylinder', 'bowl', 'plate')
+CONTAINERS = ('bowl', 'plate')
+
+NOMINAL_SIZE: dict[str, tuple[float, float]] = {
+    'cube': (0.014, 0.028),
+    'cylinder': (0.0135, 0.040),
+    'bowl': (0.045, 0.022),
+    'plate': (0.050, 0.008),
+}
+"""Radius (half the edge of a cube) and height of each shape in metres."""
+
+REACH = (0.16, 0.255)
+CONTAINER_REACH = (0.17, 0.25)
+AZIMUTH = math.radians(46.0)
+SPACING = 0.065
+"""Least distance between the centres of two small objects; a container needs its radius on top."""
+
+
+@dataclass(frozen=True)
+class SceneObject:
+    """One thing on the table.
+
+    Attributes:
+        name: unique, '<colour> <shape>'.
+        colour, shape: words of COLOURS and SHAPES.
+        position: centre at the start.
+        yaw: rotation about z.
+        radius: radius, or half the edge of a cube.
+        height: full height.
+        rgba: colour as drawn.
+    """
+
+    name: str
+    colour: str
+    shape: str
+    position: Vector3
+    yaw: float
+    radius: float
+    height: float
+    rgba: tuple[float, float, float, float]
+
+    @property
+    def is_container(self) -> bool:
+        """Bowls and plates stand still; everything else can be moved."""
+        return self.shape in CONTAINERS
+
+
+@dataclass(frozen=True)
+class Light:
+    """Directional light: unit ``direction`` towards the light, linear ``colour`` (strength included)."""
+
+    direction: Vector3
+    colour: Vector3
+
+
+@dataclass(frozen=True)
+class Tabletop:
+    """The table's two tones and how they alternate.
+
+    Attributes:
+        pattern: 'plain', 'planks' (stripes with an offset), 'checker' or 'cloth' (a grid of thin lines).
+        tones: the two colours.
+        scale: width of a stripe or of a square in metres.
+        angle: rotation of the pattern about z.
+        offset: shift of the pattern in metres.
+    """
+
+    pattern: str
+    tones: tuple[Vector3, Vector3]
+    scale: float
+    angle: float
+    offset: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class CameraOffset:
+    """How far a camera is from where it should be: translation in metres and rotation vector, both in its own frame."""
+
+    translation: Vector3 = (0.0, 0.0, 0.0)
+    rotation: Vector3 = (0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything that differs from one episode to the next. The first light is the brightest and casts the shadows."""
+
+    seed: int
+    objects: tuple[SceneObject, ...]
+    lights: tuple[Light, ...]
+    ambient: Vector3
+    table: Tabletop
+    floor: Vector3
+    front_camera: CameraOffset
+    wrist_camera: CameraOffset
+
+    def object(self, name: str) -> SceneObject:
+        """The object of this name; VlaError if there is none."""
+        for candidate in self.objects:
+            if candidate.name == name:
+                return candidate
+        raise VlaError(f'object: expected one of {[o.name for o in self.objects]}, found {name!r}')
+
+
+def sample_scene(
+    seed: int,
+    *,
+    kinds: Sequence[str] = ('cube', 'cylinder'),
+    count: tuple[int, int] = (2, 4),
+    containers: Sequence[str] = (),
+    randomise: float = 1.0,
+) -> Scene:
+    """A random scene; the same arguments give the same scene on every machine.
+
+    No two objects have the same colour and shape. In half of the scenes two objects share their colour and differ in
+    shape, so that a colour alone does not name a thing.
+
+    Args:
+        seed: any integer >= 0.
+        kinds: shapes to draw the small objects from.
+        count: smallest and largest number of small objects.
+        containers: shapes of the bowls and plates to add, one entry each.
+        randomise: strength of what varies in looks (light, table, colours, sizes, cameras); 0 is the nominal look.
+
+    Raises:
+        VlaError: an unknown shape, or a count that is not 1 <= smallest <= largest <= what can be told apart.
+    """
+    _check(kinds, count, containers)
+    rng = np.random.default_rng(seed)
+    names = _draw_names(rng, kinds, int(rng.integers(count[0], count[1] + 1)))
+    names += _draw_containers(rng, containers)
+    places = _draw_places(rng, names)
+    yaws = rng.uniform(-math.pi, math.pi, len(names))
+    looks = np.random.default_rng([seed, 1])
+    objects = tuple(
+        _make_object(looks, colour, shape, place, float(yaw), randomise)
+        for (colour, shape), place, yaw in zip(names, places, yaws)
+    )
+    lights, ambient = _draw_lights(looks, randomise)
+    return Scene(
+        seed=seed,
+        objects=objects,
+        lights=lights,
+        ambient=ambient,
+        table=_draw_table(looks, randomise),
+        floor=_draw_floor(looks, randomise),
+        front_camera=_draw_offset(looks, 0.010 * randomise, math.radians(1.0) * randomise),
+        wrist_camera=_draw_offset(looks, 0.002 * randomise, math.radians(1.0) * randomise),
+    )
+
+
+def _check(kinds: Sequence[str], count: tuple[int, int], containers: Sequence[str]) -> None:
+    for shape in (*kinds, *containers):
+        if shape not in SHAPES:
+            raise VlaError(f'shape: expected one of {list(SHAPES)}, found {shape!r}')
+    most = min(6, len(COLOURS) * len(set(kinds)))
+    if not 1 <= count[0] <= count[1] <= most:
+        raise VlaError(f'count: expected 1 <= smallest <= largest <= {most}, found {tuple(count)}')
+
+
+def _draw_names(rng: np.random.Generator, kinds: Sequence[str], count: int) -> list[tuple[str, str]]:
+    """Distinct (colour, shape) pairs: all colours distinct, or exactly two objects of one colour."""
+    colours = [str(c) for c in rng.permutation(list(COLOURS))]
+    shapes = [str(s) for s in rng.choice(list(kinds), count)]
+    several = sorted(set(kinds))
+    if count >= 2 and len(several) >= 2 and rng.random() < 0.5:
+        colours[1] = colours[0]
+        shapes[0], shapes[1] = (str(s) for s in rng.permutation(several)[:2])
+    pairs = list(zip(colours[:count], shapes))
+    return [pairs[i] for i in rng.permutation(count)]
+
+
+def _draw_containers(rng: np.random.Generator, containers: Sequence[str]) -> list[tuple[str, str]]:
+    colours = rng.permutation(list(COLOURS))[: len(containers)]
+    return [(str(colour), shape) for colour, shape in zip(colours, containers)]
+
+
+def _draw_places(rng: np.random.Generator, names: Sequence[tuple[str, str]]) -> list[tuple[float, float]]:
+    """Places (x, y) within reach and clear of each other; starts over when the table fills up badly."""
+    for _ in range(1000):
+        places: list[tuple[float, float, float]] = []
+        for _, shape in sorted(names, key=lambda name: name[1] not in CONTAINERS):
+            extra = NOMINAL_SIZE[shape][0] if shape in CONTAINERS else 0.0
+            reach = CONTAINER_REACH if shape in CONTAINERS else REACH
+            for _ in range(30):
+                radius, azimuth = rng.uniform(*reach), rng.uniform(-AZIMUTH, AZIMUTH)
+                x, y = PAN_AXIS_X + radius * math.cos(azimuth), radius * math.sin(azimuth)
+                if all(math.hypot(x - p[0], y - p[1]) > SPACING + extra + p[2] - (0.02 if extra or p[2] else 0.0) for p in places):
+                    places.append((x, y, extra))
+                    break
+        if len(places) == len(names):
+            order = sorted(range(len(names)), key=lambda i: names[i][1] not in CONTAINERS)
+            found = dict(zip(order, places))
+            return [found[i][:2] for i in range(len(names))]
+    raise VlaError(f'objects: {len(names)} of them do not fit on the table; ask for fewer')
+
+
+def _make_object(
+    rng: np.random.Generator, colour: str, shape: str, place: tuple[float, float], yaw: float, randomise: float
+) -> SceneObject:
+    size = 1.0 + 0.10 * randomise * rng.uniform(-1, 1)
+    radius, height = (float(size * length) for length in NOMINAL_SIZE[shape])
+    hue, saturation, value = colorsys.rgb_to_hsv(*COLOURS[colour])
+    hue += math.radians(4.0) / (2 * math.pi) * randomise * rng.uniform(-1, 1)
+    saturation *= 1 - 0.15 * randomise * rng.random()
+    value = min(1.0, value * (1 + 0.12 * randomise * rng.uniform(-1, 1)))
+    red, green, blue = colorsys.hsv_to_rgb(hue % 1.0, saturation, value)
+    return SceneObject(
+        name=f'{colour} {shape}',
+        colour=colour,
+        shape=shape,
+        position=(place[0], place[1], height / 2),
+        yaw=yaw,
+        radius=radius,
+        height=height,
+        rgba=(red, green, blue, 1.0),
+    )
+
+
+def _draw_lights(rng: np.random.Generator, randomise: float) -> tuple[tuple[Light, ...], Vector3]:
+    """A key light from above, a weak fill light from the other side and an ambient term, of one colour temperature."""
+    warmth = 0.07 * randomise * rng.uniform(-1, 1)
+    tint = np.array([1 + warmth, 1.0, 1 - warmth])
+    azimuth = math.radians(-60.0) + math.pi * randomise * rng.uniform(-1, 1)
+    elevation = math.radians(58.0 + 17.0 * randomise * rng.uniform(-1, 1))
+    key = 0.52 * (1 + 0.25 * randomise * rng.uniform(-1, 1))
+    fill = 0.16 * (1 + 0.5 * randomise * rng.uniform(-1, 1))
+    ambient = 0.42 * (1 + 0.15 * randomise * rng.uniform(-1, 1))
+    directions = (_direction(azimuth, elevation), _direction(azimuth + 2.5, math.radians(30.0)))
+    lights = tuple(Light(d, _vector(tint * s)) for d, s in zip(directions, (key, fill)))
+    return lights, _vector(tint * ambient)
+
+
+def _draw_table(rng: np.random.Generator, randomise: float) -> Tabletop:
+    """A low-saturation tone, never as vivid as an object, and a second one near it."""
+    nominal = (0.085, 0.28, 0.72)
+    hue = nominal[0] + randomise * (rng.uniform(0.0, 1.0) if rng.random() < 0.3 else rng.uniform(-0.03, 0.05))
+    saturation = nominal[1] * (1 + randomise * rng.uniform(-1.0, 0.15))
+    value = nominal[2] + 0.18 * randomise * rng.uniform(-1.6, 1)
+    contrast = 0.06 + 0.05 * randomise * rng.uniform(-1, 1)
+    first = colorsys.hsv_to_rgb(hue % 1.0, saturation, value)
+    second = colorsys.hsv_to_rgb((hue + 0.01) % 1.0, saturation, value * (1 - contrast))
+    patterns = ('plain', 'planks', 'checker', 'cloth')
+    pattern = patterns[int(rng.integers(4))] if rng.random() < randomise else 'planks'
+    scale = 0.075 * float(np.exp(0.7 * randomise * rng.uniform(-1, 1)))
+    offset = rng.uniform(-0.1, 0.1, 2) * randomise
+    angle = math.pi / 2 * randomise * float(rng.uniform(-1, 1))
+    return Tabletop(pattern, (first, second), scale, angle, (float(offset[0]), float(offset[1])))
+
+
+def _draw_floor(rng: np.random.Generator, randomise: float) -> Vector3:
+    tone = np.array([0.34, 0.36, 0.40]) * (1 + 0.4 * randomise * rng.uniform(-1, 1, 3))
+    return _vector(tone)
+
+
+def _draw_offset(rng: np.random.Generator, translation: float, rotation: float) -> CameraOffset:
+    moved, turned = rng.uniform(-1, 1, 3) * translation, rng.uniform(-1, 1, 3) * rotation
+    return CameraOffset(_vector(moved), _vector(turned))
+
+
+def _direction(azimuth: float, elevation: float) -> Vector3:
+    level = math.cos(elevation)
+    return (level * math.cos(azimuth), level * math.sin(azimuth), math.sin(elevation))
+
+
+def _vector(values: np.ndarray) -> Vector3:
+    x, y, z = (float(v) for v in values)
+    return (x, y, z)

@@ -76,6 +76,18 @@ class World:
         """Centre (3,) of the named object, world frame, metres."""
         return self.data.xpos[self._body(name)].copy()
 
+    def object_top(self, name: str) -> DoubleArray:
+        """The point (3,) above the centre of the named object at the height of its highest point."""
+        body = self._body(name)
+        thing = self.scene.object(name)
+        column = np.abs(self.data.xmat[body].reshape(3, 3)[2])
+        if thing.shape == 'cube':
+            rise = float(column.sum()) * thing.radius
+        else:
+            upright = min(1.0, float(column[2]))
+            rise = upright * thing.height / 2 + math.sqrt(1 - upright**2) * thing.radius
+        return self.data.xpos[body] + np.array([0.0, 0.0, rise])
+
     def object_speed(self, name: str) -> float:
         """Linear speed of the named object in m/s."""
         return float(np.linalg.norm(self.data.cvel[self._body(name)][3:]))

@@ -1,0 +1,145 @@
+"""A scripted expert: from any state of the world, the next joint target of somebody who knows how.
+
+It is a velocity field, not a script over time, so it can take over from a bad policy in the middle of an episode. In
+cylinder coordinates about the pan axis the fingertips want to be at a height that depends on the horizontal distance
+from the goal: above everything while far, down a funnel when near. Sideways motion is allowed only at or above that
+height; below it the arm rises first and sweeps nothing off the table.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from vla_ros.sim.kinematics import ARM_JOINTS, Kinematics, TipPose
+from vla_ros.sim.model import GRIPPER_CLOSED, REST_POSE
+from vla_ros.sim.scene import PAN_AXIS_X
+from vla_ros.sim.tasks import Task
+from vla_ros.sim.world import World
+from vla_ros.types import DoubleArray, VlaError
+
+PERIOD = 0.05
+"""Seconds between two actions; each target is due this long after it was asked for."""
+
+JOINT_SPEED = 1.0
+JOINT_ACCELERATION = 5.0
+SIDEWAYS_SPEED = 0.15
+RISE_SPEED = 0.12
+DESCENT_SPEED = 0.07
+TILT_SPEED = 1.0
+SETTLING = 0.20
+"""Seconds in which an error shrinks to 37 % once it is small enough not to meet a speed limit."""
+
+CLEARANCE = 0.022
+"""Height in metres of the fingertips above the tallest object while they travel."""
+PRESS = 0.004
+"""How far below an object's top the touch aims. The servos give way: the fingertips press with a few newtons."""
+FUNNEL = (0.005, 0.025)
+"""Horizontal distances in metres at which the funnel begins at the goal's height and ends at travelling height."""
+GATE = 0.015
+"""Metres below the funnel at which sideways motion stops altogether."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Where the closed fingertips should end up.
+
+    Attributes:
+        point: (3,) world, metres.
+        tilt: angle of the approach axis from straight down, rad.
+        gripper: target of the gripper joint, rad.
+    """
+
+    point: DoubleArray
+    tilt: float
+    gripper: float
+
+
+class Expert:
+    """Acts for one task in one world. Reads the true state, which nothing on the robot may do."""
+
+    def __init__(self, world: World, task: Task) -> None:
+        if task.kind not in ('touch', 'home'):
+            raise VlaError(f"task: the expert knows 'touch' and 'home', found {task.kind!r}")
+        if task.object is not None:
+            world.scene.object(task.object)
+        self.world, self.task = world, task
+        self._kinematics = Kinematics()
+        self._rest = self._kinematics.forward(REST_POSE)
+        model, joints = world.model, len(REST_POSE)
+        gain = model.actuator_gainprm[:joints, 0]
+        self._stiffness = gain
+        # A servo that follows a moving target stays behind by its damping over its stiffness, in seconds.
+        self._lag = (model.dof_damping[:joints].reshape(joints, -1)[:, 0] - model.actuator_biasprm[:joints, 2]) / gain
+        self._lower, self._upper = model.actuator_ctrlrange[:joints].T
+
+    def action(self) -> DoubleArray:
+        """Absolute joint target (6,) rad for 0.05 s from now, given the present state only.
+
+        Joint speed stays within 1.2 rad/s and changes by at most 8 rad/s^2. The target is where the joints should be,
+        plus what the position servos give away: sag under gravity (torque over stiffness) and lag (speed times
+        damping over stiffness).
+        """
+        sample = self.world.joints()
+        wanted = self._velocity(sample.positions)
+        change = JOINT_ACCELERATION * PERIOD
+        velocity = np.clip(wanted, sample.velocities - change, sample.velocities + change)
+        velocity = np.clip(velocity, -JOINT_SPEED, JOINT_SPEED)
+        sag = self.world.data.qfrc_bias[: len(velocity)] / self._stiffness
+        return np.clip(sample.positions + velocity * (PERIOD + self._lag) + sag, self._lower, self._upper)
+
+    def _goal(self) -> Goal:
+        if self.task.kind == 'home':
+            return Goal(self._rest.position, self._rest.tilt, REST_POSE[5])
+        assert self.task.object is not None
+        point = self.world.object_top(self.task.object) - np.array([0.0, 0.0, PRESS])
+        return Goal(point, comfortable_tilt(math.hypot(point[0] - PAN_AXIS_X, point[1])), GRIPPER_CLOSED)
+
+    def _velocity(self, joints: DoubleArray) -> DoubleArray:
+        """Wanted joint velocity (6,) rad/s."""
+        goal = self._goal()
+        tip = self._kinematics.forward(joints)
+        following = self._following_tip(tip, goal, ready=abs(joints[5] - goal.gripper) < 0.25)
+        position, tilt = following
+        arm, _ = self._kinematics.solve(position, tilt=tilt, seed=joints, iterations=8)
+        velocity = (arm - joints[:ARM_JOINTS]) / SETTLING
+        velocity = velocity * min(1.0, JOINT_SPEED / max(1e-9, float(np.abs(velocity).max())))
+        gripper = np.clip((goal.gripper - joints[5]) / SETTLING, -JOINT_SPEED, JOINT_SPEED)
+        return np.append(velocity, gripper)
+
+    def _following_tip(self, tip: TipPose, goal: Goal, *, ready: bool) -> tuple[DoubleArray, float]:
+        """Position (3,) and tilt to be in SETTLING seconds from now; ``ready`` when the fingers may come down."""
+        reach = math.hypot(goal.point[0] - PAN_AXIS_X, goal.point[1])
+        turn = math.atan2(goal.point[1], goal.point[0] - PAN_AXIS_X) - tip.azimuth
+        distance = math.hypot(turn * tip.reach, reach - tip.reach)
+        travelling = max(self._travelling_height(), goal.point[2])
+        funnel = travelling if not ready else funnel_height(distance, goal.point[2], travelling)
+        height = float(tip.position[2])
+        gate = min(1.0, max(0.0, 1.0 - (funnel - height) / GATE))
+        share = gate * min(1.0, SIDEWAYS_SPEED * SETTLING / max(distance, 1e-9))
+        rise = min(RISE_SPEED * SETTLING, max(-DESCENT_SPEED * SETTLING, funnel - height))
+        azimuth = tip.azimuth + share * turn
+        radius = tip.reach + share * (reach - tip.reach)
+        position = np.array(
+            [PAN_AXIS_X + radius * math.cos(azimuth), radius * math.sin(azimuth), height + rise]
+        )
+        lean = min(TILT_SPEED * SETTLING, max(-TILT_SPEED * SETTLING, goal.tilt - tip.tilt))
+        return position, tip.tilt + lean
+
+    def _travelling_height(self) -> float:
+        tops = [self.world.object_top(thing.name)[2] for thing in self.world.scene.objects]
+        return max([0.03, *tops]) + CLEARANCE
+
+
+def comfortable_tilt(reach: float) -> float:
+    """Angle of the approach axis from straight down in rad: outwards for far objects, where the elbow would lock."""
+    return 0.30 * min(1.0, max(0.0, (reach - 0.19) / 0.065))
+
+
+def funnel_height(distance: float, goal: float, travelling: float) -> float:
+    """Lowest height in metres of the fingertips at a horizontal ``distance`` from the goal."""
+    near, far = FUNNEL
+    share = min(1.0, max(0.0, (distance - near) / (far - near)))
+    return goal + share * (travelling - goal)

@@ -55,9 +55,11 @@ class Attention(nn.Module):
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
     def forward(self, x: Tensor, context: Tensor, bias: Tensor | None = None) -> Tensor:
+        # Several noise draws of one sample share its context: they queue up along the query axis.
+        query = self.query(x).reshape(context.shape[0], -1, x.shape[-1])
         key, value = self.key_value(context).chunk(2, -1)
-        mixed = attention(self._split(self.query(x)), self._split(key), self._split(value), bias)
-        return self.out(mixed.transpose(1, 2).flatten(2))
+        mixed = attention(self._split(query), self._split(key), self._split(value), bias)
+        return self.out(mixed.transpose(1, 2).reshape(x.shape))
 
 
 class Block(nn.Module):
@@ -117,10 +119,10 @@ class FlowHead(nn.Module):
         """Velocities (batch, horizon, joints).
 
         Args:
-            noisy: x_t (batch, horizon, joints); time: (batch, horizon) in 0..1.
-            tokens: (batch, visual tokens, token width).
-            thought: (batch, rows, thought width); rows of zeros are padding and never attended to.
-            state: (batch, joints).
+            noisy: x_t (batch, horizon, joints); time: (batch, horizon) in 0..1; state: (batch, joints).
+            tokens: (samples, visual tokens, token width). In training the batch may hold several noise draws of
+                each sample, one sample's draws in a row: batch = samples x draws.
+            thought: (samples, rows, thought width); rows of zeros are padding and never attended to.
         """
         context = (self.thought_norm(thought), self.token_norm(tokens))
         padding = (thought.abs().amax(-1) == 0)[:, None, None, :] * -1e4
@@ -138,7 +140,7 @@ def flow_matching_loss(
     head: FlowHead, actions: Tensor, tokens: Tensor, thought: Tensor, state: Tensor, draws: int = 2
 ) -> Tensor:
     """Mean squared error of the velocity, on the steps behind a random clean prefix, ``draws`` noises a sample."""
-    actions, tokens, thought, state = (x.repeat_interleave(draws, 0) for x in (actions, tokens, thought, state))
+    actions, state = actions.repeat_interleave(draws, 0), state.repeat_interleave(draws, 0)
     batch, horizon, _ = actions.shape
     noise = torch.randn_like(actions)
     flow_time = 0.999 * (1 - torch.distributions.Beta(1.5, 1.0).sample((batch, 1)).to(actions.dtype))

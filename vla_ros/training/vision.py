@@ -19,6 +19,7 @@ from torch.nn import functional
 from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerFast, SiglipConfig, SiglipModel, SiglipTextConfig, SiglipVisionConfig
 
+from vla_ros.training.augment import moved, relit
 from vla_ros.types import FloatArray, ImageArray
 
 PIXEL_MEAN = (0.5, 0.5, 0.5)
@@ -43,7 +44,7 @@ class VisionSize:
 class LabelledImages(Dataset[dict[str, Tensor]]):
     """Images (N, h, w, 3) uint8 with object centres (N, kinds, 2) in 0..1, NaN where the object is not seen.
 
-    Small colour and brightness changes are made on the fly; geometry is never changed, because the labels follow it.
+    Each epoch shows them moved, mirrored and relit anew, with their labels (see ``augment``).
     """
 
     def __init__(
@@ -65,20 +66,17 @@ class LabelledImages(Dataset[dict[str, Tensor]]):
         return len(self._images)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        pixels = self._images[index].astype(np.float32) / 255.0
+        image, centres = self._images[index], self._centres[index]
         if self._augment:
-            gain = self._rng.uniform(0.85, 1.15) * self._rng.uniform(0.95, 1.05, 3).astype(np.float32)
-            noise = self._rng.normal(0, 0.015, pixels.shape).astype(np.float32)
-            pixels = np.clip(pixels * gain + noise, 0, 1)
-        pixels = (pixels - np.float32(PIXEL_MEAN)) / np.float32(PIXEL_STD)
-        centres = self._centres[index]
+            image, centres = moved(self._rng, image, centres)
+            image = relit(self._rng, image)
         seen = [name for name, centre in zip(self._names, centres) if not np.isnan(centre[0])]
         self._rng.shuffle(seen)
         ids = self._tokenizer(
             ', '.join(seen) or 'nothing', padding='max_length', truncation=True, max_length=self._length, return_tensors='pt'
         )['input_ids'][0]
         return {
-            'pixel_values': torch.from_numpy(pixels.transpose(2, 0, 1).copy()),
+            'pixel_values': torch.from_numpy(normalise(image[None])[0]),
             'input_ids': ids,
             'centres': torch.from_numpy(centres),
         }

@@ -1,0 +1,93 @@
+"""The list of trials: which scene, which words, what the right outcome is. One seed, one list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vla_ros.evaluation.wordings import say, templates_of
+from vla_ros.sim.scene import COLOURS, Scene, sample_scene
+from vla_ros.types import VlaError
+
+TASKS = ('touch', 'no_such_object')
+FIRST_HELD_OUT_SEED = 1_000_000
+FIRST_FORBIDDEN_SEED = 2_000_000
+"""Seeds from here on are for others to judge by: nothing in this package may ever look at them."""
+
+SMALL_SHAPES = ('cube', 'cylinder')
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One trial.
+
+    Attributes:
+        index: position in the list.
+        seed: of the scene.
+        task: 'touch' or 'no_such_object'.
+        wanted: the object that the words name.
+        instruction: the words.
+        hard: for a missing object: its colour and its shape are both there, on other objects.
+    """
+
+    index: int
+    seed: int
+    task: str
+    wanted: str
+    instruction: str
+    hard: bool = False
+
+    def scene(self) -> Scene:
+        """What stands on the table."""
+        return sample_scene(self.seed)
+
+
+def list_episodes(task: str, count: int, seed: int, wordings: dict[str, tuple[str, ...]]) -> list[Episode]:
+    """``count`` episodes of a task; episode i plays in the scene of seed ``seed + i``.
+
+    Templates take turns, in an order drawn from the seed, so that every wording is asked equally often.
+
+    Raises:
+        VlaError: an unknown task, no episodes, or seeds that are not ours to use.
+    """
+    if task not in TASKS:
+        raise VlaError(f'task: expected one of {list(TASKS)}, found {task!r}')
+    if count < 1:
+        raise VlaError(f'episodes: expected at least 1, found {count}')
+    if seed < 0 or seed + count > FIRST_FORBIDDEN_SEED:
+        raise VlaError(
+            f'seed: expected 0 <= seed and seed + episodes <= {FIRST_FORBIDDEN_SEED}, found {seed} + {count}'
+        )
+    templates = templates_of(wordings, task)
+    order = np.random.default_rng([seed, len(templates)]).permutation(len(templates))
+    return [_episode(task, i, seed + i, templates[order[i % len(templates)]]) for i in range(count)]
+
+
+def _episode(task: str, index: int, seed: int, template: str) -> Episode:
+    rng = np.random.default_rng([seed, 7])
+    names = [thing.name for thing in sample_scene(seed).objects]
+    if task == 'touch':
+        wanted = names[int(rng.integers(len(names)))]
+        return Episode(index, seed, task, wanted, say(template, wanted))
+    # Every second one is hard if the scene allows it: only the binding of colour to shape tells.
+    wanted, hard = missing_object(names, rng, hard=index % 2 == 0)
+    return Episode(index, seed, task, wanted, say(template, wanted), hard)
+
+
+def missing_object(names: Sequence[str], rng: np.random.Generator, *, hard: bool) -> tuple[str, bool]:
+    """The name of an object that is not among ``names``, and whether it is a hard one.
+
+    Args:
+        names: what is there, each '<colour> <shape>'.
+        hard: prefer a colour and a shape that are both there, on different objects.
+    """
+    colours = {name.split()[0] for name in names}
+    shapes = {name.split()[1] for name in names}
+    absent = [f'{c} {s}' for c in COLOURS for s in SMALL_SHAPES if f'{c} {s}' not in names]
+    near = [name for name in absent if name.split()[0] in colours and name.split()[1] in shapes]
+    far = [name for name in absent if name not in near]
+    pool = (near or far) if hard else (far or near)
+    chosen = pool[int(rng.integers(len(pool)))]
+    return chosen, chosen in near

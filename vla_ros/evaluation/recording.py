@@ -1,0 +1,120 @@
+"""A run as plain data: what was seen, said, thought, planned and measured, each with the time it arrived.
+
+It is read from a bag, so pictures, videos and reports can be made again at any time, without ROS.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from vla_ros.types import Decision, DoubleArray, ImageArray, JointTrajectory
+
+Value = TypeVar('Value')
+
+
+@dataclass(frozen=True)
+class Timeline(Generic[Value]):
+    """Values in the order of their ``times`` (seconds, not decreasing)."""
+
+    times: tuple[float, ...] = ()
+    values: tuple[Value, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def __iter__(self) -> Iterator[tuple[float, Value]]:
+        return iter(zip(self.times, self.values))
+
+    def at(self, time: float) -> Value | None:
+        """The newest value that is not later than ``time``; None before the first."""
+        index = bisect_right(self.times, time)
+        return self.values[index - 1] if index else None
+
+    def since(self, time: float) -> float:
+        """Seconds since the newest value at ``time``; infinite before the first."""
+        index = bisect_right(self.times, time)
+        return time - self.times[index - 1] if index else float('inf')
+
+    def between(self, begin: float, end: float) -> Timeline[Value]:
+        """The part with ``begin <= time < end``."""
+        first, last = bisect_left(self.times, begin), bisect_left(self.times, end)
+        return Timeline(self.times[first:last], self.values[first:last])
+
+    def rate(self, time: float, window: float = 2.0) -> float:
+        """Values a second over the ``window`` seconds that end at ``time``."""
+        return (bisect_right(self.times, time) - bisect_right(self.times, time - window)) / window
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One run.
+
+    Attributes:
+        instructions: the words as they were given.
+        traces: the chain of thought as it was written, the whole text so far at each time.
+        decisions: what each chain of thought came to.
+        cameras: rgb8 images (H, W, 3) by camera name.
+        joint_names: columns of ``joints``; plans are sorted into the same order.
+        joints: measured positions (J,) rad.
+        plans: what was sent to the controller.
+        scores: what the referee said, as the simulator publishes it.
+        diagnostics: key and value of the nodes' reports, by name of the node.
+        arrivals: when messages arrived, by topic.
+    """
+
+    instructions: Timeline[str] = Timeline()
+    traces: Timeline[str] = Timeline()
+    decisions: Timeline[Decision] = Timeline()
+    cameras: dict[str, Timeline[ImageArray]] = field(default_factory=dict)
+    joint_names: tuple[str, ...] = ()
+    joints: Timeline[DoubleArray] = Timeline()
+    plans: Timeline[JointTrajectory] = Timeline()
+    scores: Timeline[dict[str, str]] = Timeline()
+    diagnostics: dict[str, Timeline[dict[str, str]]] = field(default_factory=dict)
+    arrivals: dict[str, Timeline[None]] = field(default_factory=dict)
+
+    @property
+    def begins(self) -> float:
+        """When the first message arrived, seconds."""
+        return min((line.times[0] for line in self.arrivals.values() if len(line)), default=0.0)
+
+    @property
+    def ends(self) -> float:
+        """When the last message arrived, seconds."""
+        return max((line.times[-1] for line in self.arrivals.values() if len(line)), default=0.0)
+
+
+def commanded(recording: Recording, times: Sequence[float]) -> DoubleArray:
+    """Joint targets (N, J) rad of the plan that was being executed at each time; NaN before the first plan.
+
+    A plan starts where the one before it, or else the arm, was when it arrived.
+    """
+    joints = len(recording.joint_names)
+    result = np.full((len(times), joints), np.nan)
+    moments = np.asarray(times, float)
+    arrivals = np.asarray(recording.plans.times, float)
+    owner = np.searchsorted(arrivals, moments, side='right') - 1
+    start: DoubleArray | None = None
+    for index, (arrival, plan) in enumerate(recording.plans):
+        if start is None:
+            measured = recording.joints.at(arrival)
+            start = plan.positions[0] if measured is None else measured
+        rows = np.flatnonzero(owner == index)
+        result[rows] = along(plan, start, moments[rows] - arrival)
+        if index + 1 < len(arrivals):
+            start = along(plan, start, np.array([arrivals[index + 1] - arrival]))[0]
+    return result
+
+
+def along(plan: JointTrajectory, start: DoubleArray, seconds: DoubleArray) -> DoubleArray:
+    """Positions (N, J) of a plan ``seconds`` (N,) after it began at ``start`` (J,); it holds at its end."""
+    knots = np.concatenate([[0.0], plan.times])
+    positions = np.concatenate([start[None], plan.positions])
+    return np.stack([np.interp(seconds, knots, column) for column in positions.T], axis=1).reshape(
+        len(seconds), -1
+    )

@@ -1,0 +1,73 @@
+"""The sentences that success is measured with: YAML, task -> list of templates with {object} and {target}."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+
+import yaml
+
+from vla_ros.types import VlaError
+
+HELD_OUT = Path(__file__).parent / 'wordings.yaml'
+"""Our own held-out wordings; training never reads them."""
+
+FIELDS = {'object', 'target'}
+LARGEST_FILE = 1_000_000  # bytes
+
+# A task that has no sentences of its own in the file borrows those of another: what differs is the scene.
+BORROWS = {'no_such_object': 'touch'}
+
+
+def load_wordings(path: Path) -> dict[str, tuple[str, ...]]:
+    """Read and check a wordings file.
+
+    Raises:
+        VlaError: no file, not YAML, not task -> list of sentences, or a field that is not {object} or {target}.
+    """
+    if not path.is_file():
+        raise VlaError(
+            f'{path} is missing; wordings are a YAML file: task -> list of templates with {{object}}'
+        )
+    if path.stat().st_size > LARGEST_FILE:
+        raise VlaError(f'{path}: expected at most {LARGEST_FILE} bytes, found {path.stat().st_size}')
+    try:
+        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise VlaError(f'{path} is not YAML: {str(error).splitlines()[0]}') from error
+    if not isinstance(content, dict) or not content:
+        raise VlaError(
+            f'{path}: expected a mapping task -> list of templates, found {type(content).__name__}'
+        )
+    return {str(task): _templates(path, str(task), entry) for task, entry in content.items()}
+
+
+def templates_of(wordings: dict[str, tuple[str, ...]], task: str) -> tuple[str, ...]:
+    """The templates of a task, borrowed if it has none of its own."""
+    for key in (task, BORROWS.get(task, task)):
+        if key in wordings:
+            return wordings[key]
+    raise VlaError(f'wordings: expected sentences for the task {task!r}, found only {sorted(wordings)}')
+
+
+def say(template: str, wanted: str, target: str = '') -> str:
+    """The sentence with its objects named: ``say('tap the {object}', 'red cube')``."""
+    return template.format(object=wanted, target=target)
+
+
+def _templates(path: Path, task: str, entry: object) -> tuple[str, ...]:
+    if (
+        not isinstance(entry, list)
+        or not entry
+        or not all(isinstance(line, str) and line.strip() for line in entry)
+    ):
+        raise VlaError(f'{path}: {task}: expected a list of sentences, found {entry!r}')
+    for line in entry:
+        try:
+            fields = {name for _, name, _, _ in string.Formatter().parse(line) if name is not None}
+        except ValueError as error:
+            raise VlaError(f'{path}: {task}: {line!r} is not a template: {error}') from error
+        if fields - FIELDS:
+            strange = sorted(fields - FIELDS)
+            raise VlaError(f'{path}: {task}: {line!r}: expected {{object}} or {{target}}, found {strange}')
+    return tuple(entry)

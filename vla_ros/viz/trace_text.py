@@ -1,0 +1,107 @@
+"""The chain of thought as people like to read it: wrapped, tags dimmed, the verdict in colour."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from PIL import ImageDraw
+
+from vla_ros.viz.style import (
+    ACCENT,
+    AMBER,
+    FAINT,
+    GREEN,
+    PANEL,
+    RED,
+    TEXT,
+    Box,
+    Colour,
+    mixed,
+    width_of,
+    write,
+)
+
+_PIECES = re.compile(r'<loc_(\d+)>\s*<loc_(\d+)>|<[^<>]*>|\bgo:|\brefuse:|it is not there\.?|[^\s<]+|\s+')
+
+
+CURSOR = '▌'
+
+
+@dataclass(frozen=True)
+class Span:
+    """A few characters of one look."""
+
+    text: str
+    colour: Colour
+    bold: bool = False
+
+
+def spans(trace: str) -> list[Span]:
+    """A trace, finished or not, in pieces of one look each; white space is a piece of its own."""
+    found = []
+    for match in _PIECES.finditer(trace):
+        piece = match.group(0)
+        if match.group(1) is not None:
+            found.append(Span(f'‹{int(match.group(1))},{int(match.group(2))}›', ACCENT))
+        elif piece.startswith('<'):
+            found.append(Span(piece, FAINT))
+        elif piece == 'go:':
+            found.append(Span(piece, GREEN, bold=True))
+        elif piece == 'refuse:':
+            found.append(Span(piece, RED, bold=True))
+        elif piece.startswith('it is not'):
+            found.append(Span(piece, AMBER))
+        else:
+            found.append(Span(' ' if piece.isspace() else piece, TEXT))
+    return found
+
+
+def wrap(pieces: list[Span], width: float, size: int) -> list[list[Span]]:
+    """Lines of at most ``width`` pixels; a piece that is wider than a line gets a line of its own."""
+    lines: list[list[Span]] = [[]]
+    used = 0.0
+    for piece in pieces:
+        wide = span_width(piece, size)
+        if used + wide > width and lines[-1]:
+            lines.append([])
+            used = 0.0
+        if not lines[-1] and piece.text == ' ':
+            continue
+        lines[-1].append(piece)
+        used += wide
+    return lines
+
+
+def span_width(piece: Span, size: int) -> float:
+    """Width of a piece in pixels."""
+    return width_of(piece.text, 'mono bold' if piece.bold else 'mono', size)
+
+
+def draw_trace(
+    draw: ImageDraw.ImageDraw,
+    box: Box,
+    trace: str,
+    *,
+    size: int = 17,
+    writing: bool = False,
+    before: str = '',
+) -> None:
+    """The trace inside the box, from the top; when it does not fit, its last lines.
+
+    Args:
+        writing: show a cursor behind it.
+        before: older text that it has not overwritten yet, shown dimmed behind the cursor.
+    """
+    left, top, right, bottom = box
+    cursor = [Span(CURSOR, ACCENT)] if writing else []
+    faded = [replace(piece, colour=mixed(PANEL, piece.colour, 0.45)) for piece in spans(before)]
+    lines = wrap(spans(trace) + cursor + faded, right - left, size)
+    pitch = round(size * 1.45)
+    fitting = max(1, (bottom - top) // pitch)
+    for row, line in enumerate(lines[-fitting:]):
+        x = float(left)
+        for piece in line:
+            name = 'mono bold' if piece.bold else 'mono'
+            write(draw, (x, top + row * pitch), piece.text, name=name, size=size, colour=piece.colour)
+            x += span_width(piece, size)

@@ -24,12 +24,16 @@ PERIOD = 0.05
 """Seconds between two actions; each target is due this long after it was asked for."""
 
 JOINT_SPEED = 1.0
+UNFOLDING_SPEED = 0.7
 JOINT_ACCELERATION = 5.0
-SIDEWAYS_SPEED = 0.15
-RISE_SPEED = 0.12
-DESCENT_SPEED = 0.07
+SIDEWAYS_SPEED = 0.12
+RISE_SPEED = 0.10
+DESCENT_SPEED = 0.05
+FALL_SPEED = 0.20
 TILT_SPEED = 1.0
-SETTLING = 0.20
+"""Limits in rad/s, rad/s^2 and, of the fingertips, in m/s: FALL_SPEED far above everything, DESCENT_SPEED lower down;
+TILT_SPEED in rad/s."""
+SETTLING = 0.25
 """Seconds in which an error shrinks to 37 % once it is small enough not to meet a speed limit."""
 
 CLEARANCE = 0.022
@@ -40,6 +44,10 @@ FUNNEL = (0.005, 0.025)
 """Horizontal distances in metres at which the funnel begins at the goal's height and ends at travelling height."""
 GATE = 0.015
 """Metres below the funnel at which sideways motion stops altogether."""
+CONTORTED = 0.8
+"""A joint further than this in rad from the elbow-up posture for the same fingertips: the arm is in a knot."""
+UNFOLDED = (-1.25, 0.95, 1.15, 0.0)
+"""Lift, elbow, wrist and roll in rad of a high posture that every knot is first undone to."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +109,13 @@ class Expert:
         """Wanted joint velocity (6,) rad/s."""
         goal = self._goal()
         tip = self._kinematics.forward(joints)
-        following = self._following_tip(tip, goal, ready=abs(joints[5] - goal.gripper) < 0.25)
-        position, tilt = following
-        arm, _ = self._kinematics.solve(position, tilt=tilt, seed=joints, iterations=8)
+        position, tilt = self._following_tip(tip, goal, ready=abs(joints[5] - goal.gripper) < 0.25)
+        arm, _ = self._kinematics.solve(position, tilt=tilt)
+        limit = JOINT_SPEED
+        if float(np.abs(arm - joints[:ARM_JOINTS]).max()) > CONTORTED:
+            arm, limit = np.array([joints[0], *UNFOLDED]), UNFOLDING_SPEED
         velocity = (arm - joints[:ARM_JOINTS]) / SETTLING
-        velocity = velocity * min(1.0, JOINT_SPEED / max(1e-9, float(np.abs(velocity).max())))
+        velocity = velocity * min(1.0, limit / max(1e-9, float(np.abs(velocity).max())))
         gripper = np.clip((goal.gripper - joints[5]) / SETTLING, -JOINT_SPEED, JOINT_SPEED)
         return np.append(velocity, gripper)
 
@@ -119,7 +129,8 @@ class Expert:
         height = float(tip.position[2])
         gate = min(1.0, max(0.0, 1.0 - (funnel - height) / GATE))
         share = gate * min(1.0, SIDEWAYS_SPEED * SETTLING / max(distance, 1e-9))
-        rise = min(RISE_SPEED * SETTLING, max(-DESCENT_SPEED * SETTLING, funnel - height))
+        sink = min(FALL_SPEED, DESCENT_SPEED + 3.0 * max(0.0, height - travelling))
+        rise = min(RISE_SPEED * SETTLING, max(-sink * SETTLING, funnel - height))
         azimuth = tip.azimuth + share * turn
         radius = tip.reach + share * (reach - tip.reach)
         position = np.array(
@@ -134,8 +145,8 @@ class Expert:
 
 
 def comfortable_tilt(reach: float) -> float:
-    """Angle of the approach axis from straight down in rad: outwards for far objects, where the elbow would lock."""
-    return 0.30 * min(1.0, max(0.0, (reach - 0.19) / 0.065))
+    """Angle of the approach axis from straight down in rad: outwards, more for far objects, where the elbow would lock."""
+    return 0.30 + 0.20 * min(1.0, max(0.0, (reach - 0.16) / 0.095))
 
 
 def funnel_height(distance: float, goal: float, travelling: float) -> float:

@@ -148,16 +148,19 @@ class Camera:
         colours[:] = BACKDROP
         hit = np.flatnonzero(geom >= 0)
         surface = self._colours[geom[hit]]
-        points = (origin + rays[hit] * distance[hit, None]).astype(np.float32)
-        on_table = np.flatnonzero((geom[hit] == self._table) & (np.abs(points[:, 2]) < 1e-4))
-        if len(on_table):
-            surface[on_table] = tabletop_colour(self._scene.table, points[on_table, :2])
-        lit = self._reached_by_light(data, points) if self._shadows else None
+        on_top = np.flatnonzero((geom[hit] == self._table) & (normal[hit, 2] > 0.5))
+        if len(on_top):
+            seen = hit[on_top]
+            places = origin[:2] + rays[seen, :2] * distance[seen, None]
+            surface[on_top] = tabletop_colour(self._scene.table, places.astype(np.float32))
+        lit = None
+        if self._shadows:
+            lit = self._reached_by_light(data, origin + rays[hit] * distance[hit, None])
         colours[hit] = shade(self._scene, surface, normal[hit], lit)
         distance[geom < 0] = FAR
         return to_pixels(colours), distance
 
-    def _reached_by_light(self, data: mujoco.MjData, points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def _reached_by_light(self, data: mujoco.MjData, points: DoubleArray) -> npt.NDArray[np.float32]:
         """(N,) 1 where the first light reaches a point, 0 in its shadow."""
         origin = LIGHT_DISTANCE * np.array(self._scene.lights[0].direction)
         towards = points - origin

@@ -277,8 +277,8 @@ def _draw_table(rng: np.random.Generator, randomise: float) -> Tabletop:
 
 
 def _draw_floor(rng: np.random.Generator, randomise: float) -> Vector3:
-    tone = np.array([0.34, 0.36, 0.40]) * (1 + 0.4 * randomise * rng.uniform(-1, 1, 3))
-    return _vector(tone)
+    tint = rng.uniform(-1, 1, 3)
+    return _vector(np.array([0.34, 0.36, 0.40]) * (1 + randomise * (0.35 * tint[0] + 0.06 * tint)))
 
 
 def _draw_offset(rng: np.random.Generator, translation: float, rotation: float) -> CameraOffset:

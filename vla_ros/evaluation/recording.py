@@ -28,7 +28,7 @@ class Timeline(Generic[Value]):
         return len(self.times)
 
     def __iter__(self) -> Iterator[tuple[float, Value]]:
-        return iter(zip(self.times, self.values))
+        return iter(zip(self.times, self.values, strict=True))
 
     def at(self, time: float) -> Value | None:
         """The newest value that is not later than ``time``; None before the first."""

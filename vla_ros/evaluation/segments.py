@@ -42,9 +42,9 @@ class Segment:
 
 def segments(recording: Recording) -> list[Segment]:
     """One segment for each instruction that is not empty."""
-    given = list(zip(recording.instructions.times, recording.instructions.values))
+    given = list(recording.instructions)
     bounds = [time for time, _ in given[1:]] + [recording.ends + 1e-6]
-    spoken = [(time, end, words) for (time, words), end in zip(given, bounds) if words.strip()]
+    spoken = [(time, end, words) for (time, words), end in zip(given, bounds, strict=True) if words.strip()]
     return [
         _segment(recording, number, len(spoken), words, begin, end)
         for number, (begin, end, words) in enumerate(spoken, start=1)

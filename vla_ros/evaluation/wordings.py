@@ -23,7 +23,7 @@ def load_wordings(path: Path) -> dict[str, tuple[str, ...]]:
     """Read and check a wordings file.
 
     Raises:
-        VlaError: no file, not YAML, not task -> list of sentences, or a field that is not {object} or {target}.
+        VlaError: no file, not YAML, not task -> sentences, or a field that is not {object} or {target}.
     """
     if not path.is_file():
         raise VlaError(

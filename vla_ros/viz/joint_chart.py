@@ -123,4 +123,4 @@ def _finite_runs(values: DoubleArray) -> list[slice]:
     """The stretches without NaN."""
     finite = np.isfinite(values)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], finite, [False]]).astype(int)))
-    return [slice(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2])]
+    return [slice(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]

@@ -54,7 +54,7 @@ def draw_sightings(image: ImageArray, sightings: Sequence[Sighting], colour: Col
         places.append((middle, max(size, at[1] - round(TARGET_HALF_SIZE * height) - size)))
     canvas = Image.fromarray(image)
     draw = ImageDraw.Draw(canvas)
-    for seen, place in zip(sightings, places):
+    for seen, place in zip(sightings, places, strict=True):
         draw.text(
             place,
             seen.name,

@@ -37,10 +37,9 @@ def write_video(path: Path, frames: Iterable[ImageArray], rate: int) -> int:
             height, width = image.shape[:2]
             if count == 0:
                 stream.width, stream.height = width, height
-            if (stream.width, stream.height) != (width, height) or width % 2 or height % 2:
-                raise VlaError(
-                    f'frame {count}: expected the even size {stream.width}x{stream.height}, found {width}x{height}'
-                )
+            expected, found = (stream.width, stream.height), (width, height)
+            if expected != found or width % 2 or height % 2:
+                raise VlaError(f'frame {count}: expected the even size {expected}, found {found}')
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format='rgb24')
             frame.pts = count
             container.mux(stream.encode(frame))

@@ -1,0 +1,161 @@
+"""Reads a bag of the package's topics into a Recording. Needs neither ROS nor message classes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vla_ros.evaluation.recording import Recording, Timeline
+from vla_ros.types import (
+    NANOSECONDS,
+    Decision,
+    ImageArray,
+    JointTrajectory,
+    Verdict,
+    VlaError,
+)
+
+Event = tuple[float, Any]
+
+# Topics of which only the times of arrival are of interest: large, and not shown.
+COUNTED_ONLY = (
+    'perception/',
+    'reasoning/thought',
+    'reasoning/image',
+    'reasoning/markers',
+    'action/markers',
+    'camera_info',
+)
+
+
+def read_bag(folder: Path) -> Recording:
+    """Read the bag in a folder, as ``ros2 bag`` lays it out.
+
+    Times are those at which messages were received, in seconds.
+
+    Raises:
+        VlaError: no MCAP file there, or one that cannot be read.
+    """
+    events: dict[str, list[Event]] = defaultdict(list)
+    arrivals: dict[str, list[float]] = defaultdict(list)
+    for topic, time, message in _messages(folder):
+        arrivals[topic].append(time)
+        if message is not None:
+            events[topic].append((time, message))
+    joint_names = _joint_names(events['joint_states'])
+    return Recording(
+        instructions=_line(events['instruction'], lambda m: str(m.data)),
+        traces=_line(events['reasoning/trace'], lambda m: str(m.data)),
+        decisions=_line(events['reasoning/decision'], _decision),
+        cameras={
+            topic.split('/')[1]: _line(found, _image)
+            for topic, found in events.items()
+            if topic.startswith('camera/') and topic.endswith('/image_raw')
+        },
+        joint_names=joint_names,
+        joints=_line(events['joint_states'], lambda m: _sorted(m.position, m.name, joint_names)),
+        plans=_line(events['joint_trajectory'], lambda m: _plan(m, joint_names)),
+        scores=_line(events['simulator/score'], lambda m: _values(m.status[0])),
+        diagnostics=_diagnostics(events['diagnostics']),
+        arrivals={topic: Timeline(tuple(times), (None,) * len(times)) for topic, times in arrivals.items()},
+    )
+
+
+def _messages(folder: Path) -> Iterator[tuple[str, float, Any]]:
+    """Each message's topic without its leading slash, time in seconds, and content if it is wanted."""
+    try:
+        from mcap.exceptions import McapError
+        from mcap.reader import make_reader
+        from mcap_ros2.decoder import DecoderFactory
+    except ImportError as error:
+        raise VlaError('mcap-ros2-support is not installed; pip install mcap-ros2-support') from error
+    files = sorted(folder.glob('*.mcap'))
+    if not files:
+        raise VlaError(
+            f'{folder}: expected a folder with an .mcap file, as the demonstration and ros2 bag record it'
+        )
+    factory = DecoderFactory()
+    decoders: dict[int, Callable[[bytes], Any] | None] = {}
+    for path in files:
+        try:
+            with path.open('rb') as file:
+                for schema, channel, message in make_reader(file).iter_messages():
+                    topic = channel.topic.lstrip('/')
+                    if channel.id not in decoders:
+                        wanted = not any(part in topic for part in COUNTED_ONLY)
+                        decoders[channel.id] = factory.decoder_for('cdr', schema) if wanted else None
+                    decode = decoders[channel.id]
+                    yield topic, message.log_time / NANOSECONDS, decode(message.data) if decode else None
+        except (McapError, OSError) as error:
+            raise VlaError(f'{path} cannot be read: {error}') from error
+        decoders.clear()  # channel numbers begin anew in each file
+
+
+def _line(found: list[Event], convert: Callable[[Any], Any]) -> Timeline[Any]:
+    return Timeline(tuple(time for time, _ in found), tuple(convert(message) for _, message in found))
+
+
+def _image(message: Any) -> ImageArray:
+    """An rgb8 copy (H, W, 3) of an rgb8 or bgr8 image with any row length."""
+    if message.encoding not in ('rgb8', 'bgr8'):
+        raise VlaError(f'camera image: expected rgb8 or bgr8, found {message.encoding!r}')
+    rows = np.frombuffer(bytes(message.data), np.uint8).reshape(message.height, message.step)
+    image = rows[:, : message.width * 3].reshape(message.height, message.width, 3)
+    return image[..., ::-1].copy() if message.encoding == 'bgr8' else image.copy()
+
+
+def _values(status: Any) -> dict[str, str]:
+    return {pair.key: pair.value for pair in status.values}
+
+
+def _decision(message: Any) -> Decision:
+    status = message.status[0]
+    told = _values(status)
+    target = (float(told['target_x']), float(told['target_y'])) if 'target_x' in told else None
+    return Decision(
+        verdict=Verdict(told['verdict']),
+        subtask=status.message,
+        instruction=told.get('instruction', ''),
+        trace=told.get('trace', ''),
+        target=target,
+        target_camera=told.get('target_camera', ''),
+    )
+
+
+def _joint_names(found: list[Event]) -> tuple[str, ...]:
+    return tuple(found[0][1].name) if found else ()
+
+
+def _sorted(values: Any, names: Any, order: tuple[str, ...]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Values in the order of the joints; NaN for a joint that the message does not name."""
+    by_name = dict(zip(names, values, strict=True))
+    return np.array([by_name.get(name, np.nan) for name in order], float)
+
+
+def _plan(message: Any, order: tuple[str, ...]) -> JointTrajectory:
+    names, points = message.joint_names, message.points
+
+    def rows(field: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+        return np.array([_sorted(getattr(point, field), names, order) for point in points]).reshape(
+            -1, len(order)
+        )
+
+    return JointTrajectory(
+        joint_names=order,
+        times=np.array([p.time_from_start.sec + p.time_from_start.nanosec / NANOSECONDS for p in points]),
+        positions=rows('positions'),
+        velocities=rows('velocities'),
+        accelerations=rows('accelerations'),
+    )
+
+
+def _diagnostics(found: list[Event]) -> dict[str, Timeline[dict[str, str]]]:
+    by_node: dict[str, list[Event]] = defaultdict(list)
+    for time, message in found:
+        for status in message.status:
+            by_node[status.name.split(':')[0]].append((time, {'summary': status.message, **_values(status)}))
+    return {name: _line(reports, lambda report: report) for name, reports in by_node.items()}

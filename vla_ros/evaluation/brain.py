@@ -1,0 +1,52 @@
+"""The whole model in one process: eyes, reasoning and motion, as the three nodes have them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vla_ros.action.flow import FlowPolicy
+from vla_ros.action.limits import load_limits
+from vla_ros.action.planner import Planner, PlannerSettings
+from vla_ros.bundle import load_bundle
+from vla_ros.paths import config_file
+from vla_ros.perception.encoder import Encoder
+from vla_ros.reasoning.onnx_reasoner import OnnxReasoner
+from vla_ros.reasoning.reasoner import Reasoner
+from vla_ros.types import Frame, VisualTokens
+
+
+@dataclass(frozen=True)
+class Brain:
+    """What turns frames, words and joints into plans.
+
+    Attributes:
+        cameras: the frames it wants, in this order.
+        encode: frames to visual tokens.
+        reasoner: System 2.
+        make_planner: a fresh planner around System 1; an episode must not know the plans of the one before.
+    """
+
+    cameras: tuple[str, ...]
+    encode: Callable[[Sequence[Frame]], VisualTokens]
+    reasoner: Reasoner
+    make_planner: Callable[[], Planner]
+
+
+def load_brain(folder: Path, *, seed: int = 0) -> Brain:
+    """The brain of a bundle, with the joint limits that come with the package.
+
+    Raises:
+        VlaError: the bundle is not valid, a file is missing or altered, or the limits do not fit its robot.
+    """
+    bundle = load_bundle(folder)
+    manifest = bundle.manifest
+    limits = load_limits(config_file('joint_limits.yaml'), manifest.robot.joints)
+    policy = FlowPolicy(bundle)
+    return Brain(
+        cameras=tuple(camera.name for camera in manifest.cameras),
+        encode=Encoder(bundle).encode,
+        reasoner=OnnxReasoner(bundle),
+        make_planner=lambda: Planner(policy, manifest.chunk, limits, PlannerSettings(seed=seed)),
+    )

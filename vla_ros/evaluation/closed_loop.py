@@ -1,0 +1,184 @@
+"""One episode in lockstep: the simulated arm and the model take turns, so that the result does not depend on load.
+
+The delays that the model has on a robot are simulated: a plan that was made from an observation takes effect later,
+and so does a thought. Nothing but cameras, joint states and words reaches the model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vla_ros.action.guard import Circumstances, GuardReason, Refusal
+from vla_ros.action.planner import Planner
+from vla_ros.action.stitch import ExecutingPlan
+from vla_ros.evaluation.brain import Brain
+from vla_ros.sim.cameras import FRONT_SIZE, WRIST_SIZE, Camera
+from vla_ros.sim.joint_trajectory_controller import (
+    JointTrajectoryController,
+    TrajectoryMessage,
+    TrajectoryPoint,
+    TrajectoryRejected,
+)
+from vla_ros.sim.model import JOINT_NAMES, TIME_STEP
+from vla_ros.sim.world import World
+from vla_ros.types import (
+    NANOSECONDS,
+    Decision,
+    DoubleArray,
+    Frame,
+    JointSample,
+    JointTrajectory,
+    Thought,
+    VisualTokens,
+)
+
+CAMERA_SIZES = {'front': FRONT_SIZE, 'wrist': WRIST_SIZE}
+STEP_NS = round(TIME_STEP * NANOSECONDS)
+CONTROLLER_STEPS = 2
+"""Physics steps a controller update: 100 Hz, as the simulator runs it."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """When things happen, in seconds of simulated time.
+
+    Attributes:
+        replanning: from one observation to the next.
+        motion_delay: from an observation to the moment when the plan made of it takes effect.
+        thinking: from the start of one chain of thought to the start of the next.
+        thought_delay: from the observation to the moment when the thought made of it can be acted on.
+    """
+
+    replanning: float = 0.2
+    motion_delay: float = 0.1
+    thinking: float = 0.7
+    thought_delay: float = 0.35
+
+
+@dataclass(frozen=True)
+class _Due:
+    """A result that takes effect at ``time`` (ns)."""
+
+    time: int
+    tokens: VisualTokens
+    seen: JointSample
+
+
+class ClosedLoop:
+    """The model in charge of one world; call ``step`` once a physics step.
+
+    Attributes:
+        decisions: all decisions so far, each with the simulated second it came into force.
+        refused_plans: plans that the guard or the controller did not let pass, by reason; holding still is none.
+        farthest: the largest distance in rad of any joint from where it began.
+    """
+
+    def __init__(self, world: World, brain: Brain, instruction: str, timing: Timing | None = None) -> None:
+        self.decisions: list[tuple[float, Decision]] = []
+        self.refused_plans: dict[str, int] = {}
+        self.farthest = 0.0
+        self._world, self._brain, self._instruction = world, brain, instruction
+        self._timing = timing or Timing()
+        self._planner: Planner = brain.make_planner()
+        self._cameras = [
+            Camera(world.model, name, *CAMERA_SIZES[name], scene=world.scene) for name in brain.cameras
+        ]
+        self._controller = JointTrajectoryController(JOINT_NAMES)
+        self._command: DoubleArray = world.command
+        self._began = world.joints().positions
+        self._steps = 0
+        self._observation: _Due | None = None
+        self._thinking: tuple[int, Decision, Thought] | None = None
+        self._thought: Thought | None = None
+        self._next_look = self._next_thought = 0
+
+    @property
+    def now(self) -> int:
+        """Nanoseconds since the episode began."""
+        return self._steps * STEP_NS
+
+    def step(self) -> None:
+        """Advance the model, the controller and the world by one physics step."""
+        if self.now >= self._next_look:
+            self._look()
+        if self._thinking is not None and self.now >= self._thinking[0]:
+            _, decision, self._thought = self._thinking
+            self._thinking = None
+            self.decisions.append((self.now / NANOSECONDS, decision))
+        if self._observation is not None and self.now >= self._observation.time:
+            self._replan(self._observation)
+            self._observation = None
+        joints = self._joints()
+        if self._steps % CONTROLLER_STEPS == 0:
+            self._command, _ = self._controller.sample(self.now, joints.positions, joints.velocities)
+        self._world.step(self._command)
+        self._steps += 1
+        moved = np.abs(self._world.joints().positions - self._began).max()
+        self.farthest = max(self.farthest, float(moved))
+
+    def _joints(self) -> JointSample:
+        measured = self._world.joints()
+        return JointSample(self.now, measured.positions, measured.velocities)
+
+    def _look(self) -> None:
+        frames = [Frame(camera.name, self.now, camera.render(self._world.data)) for camera in self._cameras]
+        tokens = self._brain.encode(frames)
+        self._next_look = self.now + _ns(self._timing.replanning)
+        if self._thinking is None and self.now >= self._next_thought:
+            decision, thought = self._brain.reasoner.think(tokens, self._instruction)
+            self._thinking = self.now + _ns(self._timing.thought_delay), decision, thought
+            self._next_thought = self.now + _ns(self._timing.thinking)
+        if self._observation is None:
+            self._observation = _Due(self.now + _ns(self._timing.motion_delay), tokens, self._joints())
+
+    def _replan(self, due: _Due) -> None:
+        thought, newest = self._thought, self._joints()
+        if thought is None or thought.holds_still:
+            self._hold()
+            return
+        chunk = self._planner.chunk(due.tokens, thought, due.seen, newest, self.now)
+        circumstances = Circumstances(
+            now=self.now,
+            enabled=True,
+            stopped=False,
+            holds_still=False,
+            observation=due.tokens.stamp,
+            thought=thought.stamp,
+            joints=newest,
+        )
+        self._execute(self._planner.next_plan(chunk, circumstances))
+
+    def _hold(self) -> None:
+        plan = self._planner.braking_plan(self.now)
+        if plan is not None:
+            self._execute(plan)
+
+    def _execute(self, plan: ExecutingPlan | Refusal) -> None:
+        if isinstance(plan, Refusal):
+            if plan.reason is not GuardReason.HOLD:
+                self._count(plan.reason.value)
+            return
+        try:
+            self._controller.accept(trajectory_message(plan.trajectory), self.now)
+        except TrajectoryRejected as rejected:
+            self._count(f'controller_{rejected.reason.value}')
+            return
+        self._planner.plan = plan
+
+    def _count(self, reason: str) -> None:
+        self.refused_plans[reason] = self.refused_plans.get(reason, 0) + 1
+
+
+def trajectory_message(plan: JointTrajectory) -> TrajectoryMessage:
+    """A plan as the controller hears it, to be executed at once."""
+    points = tuple(
+        TrajectoryPoint(tuple(p), tuple(v), tuple(a), float(t))
+        for t, p, v, a in zip(plan.times, plan.positions, plan.velocities, plan.accelerations, strict=True)
+    )
+    return TrajectoryMessage(0, plan.joint_names, points)
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * NANOSECONDS)

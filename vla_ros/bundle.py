@@ -15,7 +15,7 @@ import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from vla_ros.types import DoubleArray, VlaError
+from vla_ros.types import IndexArray, VlaError
 
 MANIFEST = 'manifest.yaml'
 FORMAT = 1
@@ -27,7 +27,7 @@ class _Strict(BaseModel):
 
 
 class CameraSpec(_Strict):
-    """One camera as the model sees it. ``mean`` and ``std`` normalise pixels in 0..1; ``tokens`` is its share of rows."""
+    """One camera as the model sees it. ``mean`` and ``std`` normalise pixels in 0..1; it has ``tokens`` rows."""
 
     name: str = Field(pattern=r'^[a-z][a-z0-9_]*$')
     width: int = Field(gt=0, le=4096)
@@ -67,7 +67,7 @@ class RobotSpec(_Strict):
 
 
 class ChunkSpec(_Strict):
-    """An action chunk: ``horizon`` steps ``dt`` seconds apart; ``prefix`` is the longest clean prefix it was trained with."""
+    """An action chunk: ``horizon`` steps, ``dt`` seconds apart; ``prefix`` is the longest clean prefix in training."""
 
     horizon: int = Field(gt=0)
     dt: float = Field(gt=0)
@@ -137,7 +137,9 @@ class Manifest(_Strict):
                 raise ValueError(f'{key}: expected {joints} values, one a joint, found {found}')
         tokens = sum(camera.tokens for camera in self.cameras)
         if tokens != self.tokens.rows:
-            raise ValueError(f'tokens.rows: expected {tokens}, the sum over cameras, found {self.tokens.rows}')
+            raise ValueError(
+                f'tokens.rows: expected {tokens}, the sum over cameras, found {self.tokens.rows}'
+            )
         for key in ('state', 'action'):
             if min(getattr(self.normalisation, key).std) <= 0:
                 raise ValueError(f'normalisation.{key}.std: expected values above 0')
@@ -146,7 +148,9 @@ class Manifest(_Strict):
             if name not in names:
                 raise ValueError(f'reasoning.cameras: expected some of {names}, found {name!r}')
         if self.chunk.prefix >= self.chunk.horizon:
-            raise ValueError(f'chunk.prefix: expected less than the horizon {self.chunk.horizon}, found {self.chunk.prefix}')
+            raise ValueError(
+                f'chunk.prefix: expected less than the horizon {self.chunk.horizon}, found {self.chunk.prefix}'
+            )
         return self
 
 
@@ -165,23 +169,28 @@ class Bundle:
         """
         spec = self.manifest.files.get(key)
         if spec is None:
-            raise VlaError(f'{self.folder / MANIFEST}: files.{key} is missing; found {sorted(self.manifest.files)}')
+            raise VlaError(
+                f'{self.folder / MANIFEST}: files.{key} is missing; found {sorted(self.manifest.files)}'
+            )
         path = (self.folder / spec.path).resolve()
         if not path.is_relative_to(self.folder.resolve()):
-            raise VlaError(f'{self.folder / MANIFEST}: files.{key} must stay inside the bundle, found {spec.path!r}')
+            raise VlaError(
+                f'{self.folder / MANIFEST}: files.{key} must stay inside the bundle, found {spec.path!r}'
+            )
         if not path.is_file():
             raise VlaError(f'{path} is missing; restore the bundle {self.manifest.name!r}')
         found = sha256(path)
         if found != spec.sha256:
             raise VlaError(
-                f'{path} was altered: expected SHA-256 {spec.sha256[:12]}..., found {found[:12]}...; restore it or export again'
+                f'{path} was altered: expected SHA-256 {spec.sha256[:12]}..., found {found[:12]}...; '
+                'restore it or export it again'
             )
         return path
 
-    def rows_of(self, cameras: tuple[str, ...]) -> DoubleArray:
+    def rows_of(self, cameras: tuple[str, ...]) -> IndexArray:
         """Row indices (N,) of the given cameras' tokens in the token matrix."""
         start = 0
-        rows: dict[str, DoubleArray] = {}
+        rows: dict[str, IndexArray] = {}
         for camera in self.manifest.cameras:
             rows[camera.name] = np.arange(start, start + camera.tokens)
             start += camera.tokens
@@ -231,5 +240,6 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write ``manifest.yaml`` into the bundle's folder, keys in the order of the schema."""
     content = manifest.model_dump(mode='json')
     (folder / MANIFEST).write_text(
-        yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True), encoding='utf-8'
+        yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True),
+        encoding='utf-8',
     )

@@ -34,7 +34,9 @@ def open_session(path: Path, provider: str = 'cpu', *, allow_fallback: bool = Fa
     try:
         import onnxruntime
     except ImportError as error:
-        raise VlaError('onnxruntime is not installed; pip install onnxruntime-gpu (or onnxruntime)') from error
+        raise VlaError(
+            'onnxruntime is not installed; pip install onnxruntime-gpu (or onnxruntime)'
+        ) from error
     onnxruntime.set_default_logger_severity(4)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -44,15 +46,21 @@ def open_session(path: Path, provider: str = 'cpu', *, allow_fallback: bool = Fa
     wanted = provider_chain(provider)
     available = onnxruntime.get_available_providers()
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=[p for p in wanted if p in available])
-    except Exception as error:  # ONNX Runtime raises its own C++ exception types, all derived from Exception only
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=[p for p in wanted if p in available]
+        )
+    except (
+        Exception
+    ) as error:  # ONNX Runtime raises its own C++ exception types, all derived from Exception only
         if allow_fallback and provider != 'cpu':
             return open_session(path, 'cpu', threads=threads)
-        raise VlaError(f'{path} could not be opened on {provider}: {str(error).splitlines()[0][:200]}') from error
+        raise VlaError(
+            f'{path} could not be opened on {provider}: {str(error).splitlines()[0][:200]}'
+        ) from error
     if PROVIDERS[provider] not in session.get_providers() and not allow_fallback:
         raise VlaError(
-            f'provider: expected {PROVIDERS[provider]}, found {session.get_providers()}; install the GPU build and its CUDA '
-            "libraries, or set 'allow_provider_fallback' to run on the CPU"
+            f'provider: expected {PROVIDERS[provider]}, found {session.get_providers()}; install the GPU build and its '
+            "CUDA libraries, or set 'allow_provider_fallback' to run on the CPU"
         )
     return session
 

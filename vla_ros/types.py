@@ -17,6 +17,7 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float32]
 DoubleArray = npt.NDArray[np.float64]
 ImageArray = npt.NDArray[np.uint8]
+IndexArray = npt.NDArray[np.int64]
 
 NANOSECONDS = 1_000_000_000
 
@@ -95,7 +96,7 @@ class Decision:
         subtask: what the arm does now, or the reason of the refusal, in words.
         instruction: the words it answers.
         trace: the whole chain of thought as text.
-        target: (x, y) of the target in the image of ``target_camera``, each in 0..1 from the top left; None if there is none.
+        target: (x, y) of the target in the image of ``target_camera``, in 0..1 from the top left; None if none.
     """
 
     verdict: Verdict

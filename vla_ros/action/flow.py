@@ -9,7 +9,16 @@ import numpy as np
 
 from vla_ros.bundle import Bundle
 from vla_ros.runtime import open_session
-from vla_ros.types import ActionChunk, DoubleArray, FloatArray, JointSample, Thought, VisualTokens, VlaError, require_shape
+from vla_ros.types import (
+    ActionChunk,
+    DoubleArray,
+    FloatArray,
+    JointSample,
+    Thought,
+    VisualTokens,
+    VlaError,
+    require_shape,
+)
 
 
 class FlowPolicy:
@@ -19,8 +28,14 @@ class FlowPolicy:
         self._manifest = bundle.manifest
         self._session: Any = open_session(bundle.file('action'), provider, allow_fallback=allow_fallback)
         normalisation = bundle.manifest.normalisation
-        self._state_mean, self._state_std = np.array(normalisation.state.mean), np.array(normalisation.state.std)
-        self._action_mean, self._action_std = np.array(normalisation.action.mean), np.array(normalisation.action.std)
+        self._state_mean, self._state_std = (
+            np.array(normalisation.state.mean),
+            np.array(normalisation.state.std),
+        )
+        self._action_mean, self._action_std = (
+            np.array(normalisation.action.mean),
+            np.array(normalisation.action.std),
+        )
 
     @property
     def providers(self) -> Sequence[str]:

@@ -14,14 +14,16 @@ from vla_ros.types import FloatArray, Frame, ImageArray, VisualTokens, VlaError,
 
 
 def preprocess(image: ImageArray, camera: CameraSpec) -> FloatArray:
-    """Resize (by area, which keeps sub-pixel positions when shrinking) and normalise: (H, W, 3) rgb8 to (3, h, w) float32."""
+    """Resize and normalise: (H, W, 3) rgb8 to (3, h, w) float32. Shrinks by area, which keeps sub-pixel positions."""
     require_shape(f'image of camera {camera.name!r}', image, (None, None, 3))
     if image.shape[:2] != (camera.height, camera.width):
         smaller = camera.height < image.shape[0]
         image = cv2.resize(
-            image, (camera.width, camera.height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+            image,
+            (camera.width, camera.height),
+            interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR,
         ).astype(np.uint8, copy=False)
-    mean, std = np.float32(camera.mean), np.float32(camera.std)
+    mean, std = np.array(camera.mean, np.float32), np.array(camera.std, np.float32)
     normalised = (image.astype(np.float32) / 255.0 - mean) / std
     return np.ascontiguousarray(normalised.transpose(2, 0, 1))
 
@@ -46,5 +48,7 @@ class Encoder:
         pixels = np.stack([preprocess(f.image, c) for f, c in zip(frames, self._manifest.cameras)])
         (features,) = self._session.run(None, {'pixels': pixels})
         rows = features.reshape(-1, features.shape[-1])
-        require_shape('tokens of vision.onnx', rows, (self._manifest.tokens.rows, self._manifest.tokens.width))
+        require_shape(
+            'tokens of vision.onnx', rows, (self._manifest.tokens.rows, self._manifest.tokens.width)
+        )
         return VisualTokens(min(frame.stamp for frame in frames), rows)

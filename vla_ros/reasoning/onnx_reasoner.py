@@ -47,7 +47,9 @@ class OnnxReasoner:
         ids = self._tokenizer.encode(prompt(instruction)).ids
         longest = self._spec.context - len(self._rows) - self._spec.max_new_tokens
         if len(ids) > longest:
-            raise VlaError(f'instruction: expected at most {longest} tokens, found {len(ids)}; say it shorter')
+            raise VlaError(
+                f'instruction: expected at most {longest} tokens, found {len(ids)}; say it shorter'
+            )
         written: list[int] = []
         thought: list[FloatArray] = []
         for token, hidden in self._greedy(tokens.rows[self._rows], ids):
@@ -56,14 +58,16 @@ class OnnxReasoner:
                 thought.append(hidden)
             if on_text is not None:
                 on_text(self._text(written))
-        decision = trace.read(self._text(written), instruction, self._spec.location_bins, self._spec.location_camera)
+        decision = trace.read(
+            self._text(written), instruction, self._spec.location_bins, self._spec.location_camera
+        )
         if decision.verdict is not Verdict.GO or len(thought) > self._manifest.thought.rows:
             return decision, still
         return decision, Thought(tokens.stamp, np.concatenate(thought))
 
     def _greedy(self, visual: FloatArray, ids: list[int]) -> Iterator[tuple[int, FloatArray]]:
         """Each new token with the hidden state (1, width) that the model has after reading it."""
-        cache = np.zeros((self._spec.layers, 2, self._spec.heads, 0, self._spec.head_width), np.float32)
+        cache: FloatArray = np.zeros((self._spec.layers, 2, self._spec.heads, 0, self._spec.head_width), np.float32)
         nothing = visual[:0]
         logits, _, cache = self._run(visual, np.array(ids, np.int64), cache)
         for _ in range(self._spec.max_new_tokens):
@@ -73,7 +77,9 @@ class OnnxReasoner:
             if token == self._end:
                 return
 
-    def _run(self, visual: FloatArray, ids: npt.NDArray[np.int64], cache: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _run(
+        self, visual: FloatArray, ids: npt.NDArray[np.int64], cache: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         logits, hidden, cache = self._session.run(None, {'visual': visual, 'ids': ids, 'cache': cache})
         return logits, hidden, cache
 
@@ -83,5 +89,7 @@ class OnnxReasoner:
     def _id(self, token: str) -> int:
         found = self._tokenizer.token_to_id(token)
         if found is None:
-            raise VlaError(f'tokenizer of bundle {self._manifest.name!r}: expected the token {token}, found none')
+            raise VlaError(
+                f'tokenizer of bundle {self._manifest.name!r}: expected the token {token}, found none'
+            )
         return int(found)

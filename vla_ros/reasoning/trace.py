@@ -87,7 +87,7 @@ def sightings(trace: str, bins: int) -> list[Sighting]:
     """The objects that a trace says it sees, each at the centre of its location bins."""
     seen = re.search(r'i see (.*?)\. asked:', trace)
     found = []
-    for part in (seen.group(1).split(';') if seen else []):
+    for part in seen.group(1).split(';') if seen else []:
         places = _LOCATION.findall(part)
         if len(places) == 2:
             x, y = ((int(place) + 0.5) / bins for place in places)

@@ -7,6 +7,8 @@ output. A test holds it equal to ``transformers``.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -36,10 +38,15 @@ class CachedDecoder(nn.Module):
 
     def __init__(self, model: LlavaForConditionalGeneration) -> None:
         super().__init__()
-        self.projector = model.model.multi_modal_projector
-        language = model.model.language_model
-        self.embedding, self.layers, self.norm, self.head = language.embed_tokens, language.layers, language.norm, model.lm_head
-        config = model.config.text_config
+        self.projector: Any = model.model.multi_modal_projector
+        language: Any = model.model.language_model
+        self.embedding, self.layers, self.norm, self.head = (
+            language.embed_tokens,
+            language.layers,
+            language.norm,
+            model.lm_head,
+        )
+        config: Any = model.config.text_config
         self.heads, self.epsilon = config.num_attention_heads, config.rms_norm_eps
         if config.num_key_value_heads != self.heads:
             raise ValueError('num_key_value_heads: expected as many as heads')
@@ -63,7 +70,13 @@ class CachedDecoder(nn.Module):
         bias = future.to(torch.float32) * -1e9
         layers = []
         for i, layer in enumerate(self.layers):
-            mixed, kept = self._attend(layer.self_attn, rms_norm(x, layer.input_layernorm.weight, self.epsilon), cache[i], positions, bias)
+            mixed, kept = self._attend(
+                layer.self_attn,
+                rms_norm(x, layer.input_layernorm.weight, self.epsilon),
+                cache[i],
+                positions,
+                bias,
+            )
             x = x + mixed
             y = rms_norm(x, layer.post_attention_layernorm.weight, self.epsilon)
             x = x + layer.mlp.down_proj(functional.silu(layer.mlp.gate_proj(y)) * layer.mlp.up_proj(y))
@@ -71,7 +84,9 @@ class CachedDecoder(nn.Module):
         hidden = rms_norm(x, self.norm.weight, self.epsilon)
         return self.head(hidden[-1:])[0], hidden, torch.stack(layers)
 
-    def _attend(self, weights: nn.Module, x: Tensor, cache: Tensor, positions: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    def _attend(
+        self, weights: Any, x: Tensor, cache: Tensor, positions: Tensor, bias: Tensor
+    ) -> tuple[Tensor, Tensor]:
         def split(y: Tensor) -> Tensor:
             return y.unflatten(-1, (self.heads, -1)).transpose(0, 1)
 
@@ -85,5 +100,11 @@ class CachedDecoder(nn.Module):
 
 def empty_cache(model: LlavaForConditionalGeneration) -> Tensor:
     """A cache with nothing in it."""
-    config = model.config.text_config
-    return torch.zeros(config.num_hidden_layers, 2, config.num_attention_heads, 0, config.hidden_size // config.num_attention_heads)
+    config: Any = model.config.text_config
+    return torch.zeros(
+        config.num_hidden_layers,
+        2,
+        config.num_attention_heads,
+        0,
+        config.hidden_size // config.num_attention_heads,
+    )

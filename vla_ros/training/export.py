@@ -60,7 +60,9 @@ def export_action(head: FlowHead, path: Path, tokens: int, thought_rows: int) ->
             super().__init__()
             self.head = head
 
-        def forward(self, noise: Tensor, tokens: Tensor, thought: Tensor, state: Tensor, prefix: Tensor, clean: Tensor) -> Tensor:
+        def forward(
+            self, noise: Tensor, tokens: Tensor, thought: Tensor, state: Tensor, prefix: Tensor, clean: Tensor
+        ) -> Tensor:
             return integrate(self.head, noise, tokens, thought, state, prefix, clean)
 
     thought = torch.randn(1, thought_rows, config.thought_width)
@@ -77,7 +79,11 @@ def export_action(head: FlowHead, path: Path, tokens: int, thought_rows: int) ->
 
 
 def _export(
-    model: nn.Module, example: Mapping[str, Tensor], outputs: Sequence[str], dynamic: dict[str, dict[int, str]], path: Path
+    model: nn.Module,
+    example: Mapping[str, Tensor],
+    outputs: Sequence[str],
+    dynamic: dict[str, dict[int, str]],
+    path: Path,
 ) -> float:
     model.eval()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +106,9 @@ def _export(
 def _compare(model: Callable[..., Any], example: Mapping[str, Tensor], path: Path) -> float:
     wanted = model(*example.values())
     wanted = wanted if isinstance(wanted, tuple) else (wanted,)
-    found: list[npt.NDArray[np.float32]] = open_session(path).run(None, {name: x.numpy() for name, x in example.items()})
+    found: list[npt.NDArray[np.float32]] = open_session(path).run(
+        None, {name: x.numpy() for name, x in example.items()}
+    )
     difference = max(float(np.abs(a.numpy() - b).max()) for a, b in zip(wanted, found))
     if not difference < TOLERANCE:
         raise VlaError(f'{path}: expected a difference from PyTorch below {TOLERANCE}, found {difference}')

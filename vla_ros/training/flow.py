@@ -71,7 +71,10 @@ class Block(nn.Module):
         self.modulation = nn.Linear(width, 2 * width)
         self.attention = Attention(width, context_width, heads)
         self.feed_forward = nn.Sequential(
-            nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(approximate='tanh'), nn.Linear(4 * width, width)
+            nn.LayerNorm(width),
+            nn.Linear(width, 4 * width),
+            nn.GELU(approximate='tanh'),
+            nn.Linear(4 * width, width),
         )
 
     def forward(self, x: Tensor, time: Tensor, context: Tensor | None, bias: Tensor | None = None) -> Tensor:
@@ -84,10 +87,16 @@ class Block(nn.Module):
 class TimeEmbedding(nn.Module):
     """Sines and cosines of the flow time, then a two-layer perceptron."""
 
+    frequencies: Tensor
+
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.register_buffer('frequencies', torch.exp(torch.linspace(0.0, math.log(1000.0), width // 2)), persistent=False)
-        self.perceptron = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+        self.register_buffer(
+            'frequencies', torch.exp(torch.linspace(0.0, math.log(1000.0), width // 2)), persistent=False
+        )
+        self.perceptron = nn.Sequential(
+            nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
+        )
 
     def forward(self, time: Tensor) -> Tensor:
         angles = time.unsqueeze(-1) * self.frequencies
@@ -154,13 +163,21 @@ def flow_matching_loss(
 
 
 def integrate(
-    head: FlowHead, noise: Tensor, tokens: Tensor, thought: Tensor, state: Tensor, prefix: Tensor, clean: Tensor
+    head: FlowHead,
+    noise: Tensor,
+    tokens: Tensor,
+    thought: Tensor,
+    state: Tensor,
+    prefix: Tensor,
+    clean: Tensor,
 ) -> Tensor:
     """Noise to action chunk by Euler steps; where ``clean`` (batch, horizon) is true the prefix stays as given."""
     keep = clean.unsqueeze(-1)
     x = torch.where(keep, prefix, noise)
     for step in range(head.config.steps):
-        time = torch.where(clean, torch.ones_like(noise[..., 0]), torch.full_like(noise[..., 0], step / head.config.steps))
+        time = torch.where(
+            clean, torch.ones_like(noise[..., 0]), torch.full_like(noise[..., 0], step / head.config.steps)
+        )
         velocity = head(x, time, tokens, thought, state)
         x = torch.where(keep, prefix, x + velocity / head.config.steps)
     return x

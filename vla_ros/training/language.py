@@ -112,7 +112,9 @@ def orders(
             wanted = present[int(rng.integers(len(present)))]
             if draw > 1 - unknown:
                 action = None
-        made.append(Order(scene, sentence(rng, action or 'unknown', wanted), write(seen, action, wanted, bins)))
+        made.append(
+            Order(scene, sentence(rng, action or 'unknown', wanted), write(seen, action, wanted, bins))
+        )
     return made
 
 
@@ -148,7 +150,11 @@ class Conversations(Dataset[dict[str, Any]]):
         (order,) = orders(self._rng, self._centres[index : index + 1], self._names, self._bins)
         asked = self._tokenizer(prompt(order.instruction))['input_ids']
         answer = self._tokenizer(order.trace)['input_ids']
-        return {'visual': self._tokens[index], 'ids': asked + answer, 'labels': [IGNORED] * len(asked) + answer}
+        return {
+            'visual': self._tokens[index],
+            'ids': asked + answer,
+            'labels': [IGNORED] * len(asked) + answer,
+        }
 
 
 def collate(samples: list[dict[str, Any]]) -> dict[str, Tensor]:
@@ -180,3 +186,19 @@ class LanguageTrainer(nn.Module):
         states = self.hidden(visual, ids)[:, visual.shape[1] - 1 : -1]
         wanted = labels != IGNORED
         return {'loss': functional.cross_entropy(self.head(states[wanted]).float(), labels[wanted])}
+
+
+@torch.no_grad()
+def measure(trainer: LanguageTrainer, data: Conversations) -> dict[str, float]:
+    """Share of tokens and of whole traces that come out greedily as written, each token given the true ones before."""
+    trainer.eval()
+    tokens_right = tokens = traces_right = 0
+    for start in range(0, len(data), 50):
+        batch = collate([data[i] for i in range(start, min(start + 50, len(data)))])
+        states = trainer.hidden(batch['visual'], batch['ids'])[:, batch['visual'].shape[1] - 1 : -1]
+        counted = batch['labels'] != IGNORED
+        right = (trainer.head(states).argmax(-1) == batch['labels']) | ~counted
+        tokens_right += int((right & counted).sum())
+        tokens += int(counted.sum())
+        traces_right += int(right.all(-1).sum())
+    return {'token_accuracy': tokens_right / tokens, 'trace_accuracy': traces_right / len(data)}

@@ -1,4 +1,4 @@
-"""One training loop for every stage: Hugging Face's Trainer, with resuming, progress and a moving average of weights."""
+"""One training loop for every stage: Hugging Face's Trainer, with resuming, progress and averaged weights."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class Schedule:
     warm_up: int = 100
     weight_decay: float = 0.01
     average: float = 0.995
+    bfloat16: bool = True
     seed: int = 0
 
 
@@ -67,14 +68,17 @@ def fit(
         logging_steps=50,
         save_steps=500,
         save_total_limit=1,
-        bf16=True,
+        bf16=schedule.bfloat16,
+        use_cpu=not torch.cuda.is_available(),
         seed=schedule.seed,
         report_to=[],
         dataloader_num_workers=0,
         remove_unused_columns=False,
     )
     average = _Average(schedule.average)
-    trainer = Trainer(model=model, args=arguments, train_dataset=data, data_collator=collate, callbacks=[average])
+    trainer = Trainer(
+        model=model, args=arguments, train_dataset=data, data_collator=collate, callbacks=[average]
+    )
     folder.mkdir(parents=True, exist_ok=True)
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)))
     if average.weights:

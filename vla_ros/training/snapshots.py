@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import mujoco
@@ -41,8 +42,9 @@ class Snapshots:
 
     def save(self, path: Path) -> None:
         """One .npz file."""
-        arrays = {f'images_{name}': array for name, array in self.images.items()}
-        np.savez(path, **arrays, **{f'centres_{name}': array for name, array in self.centres.items()})
+        arrays: dict[str, Any] = {f'images_{name}': array for name, array in self.images.items()}
+        arrays |= {f'centres_{name}': array for name, array in self.centres.items()}
+        np.savez(path, **arrays)
 
 
 def load_snapshots(path: Path) -> Snapshots:
@@ -50,7 +52,9 @@ def load_snapshots(path: Path) -> Snapshots:
     if not path.is_file():
         raise VlaError(f'{path} is missing; run `vla_ros train snapshots` first')
     with np.load(path) as file:
-        return Snapshots({c: file[f'images_{c}'] for c in CAMERAS}, {c: file[f'centres_{c}'] for c in CAMERAS})
+        return Snapshots(
+            {c: file[f'images_{c}'] for c in CAMERAS}, {c: file[f'centres_{c}'] for c in CAMERAS}
+        )
 
 
 def collect_snapshots(count: int, first_seed: int, size: int, workers: int) -> Snapshots:
@@ -79,7 +83,11 @@ def _snapshot(job: tuple[int, int]) -> dict[str, tuple[ImageArray, FloatArray]]:
 
 def shrink(image: ImageArray, size: int) -> ImageArray:
     """As the robot's pre-processing does it: by area."""
-    return image if image.shape[0] == size else cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    return (
+        image
+        if image.shape[0] == size
+        else cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    )
 
 
 def random_pose(rng: np.random.Generator, world: World) -> DoubleArray:
@@ -102,7 +110,12 @@ def object_centres(world: World, camera: Camera) -> FloatArray:
         pixels, depth = camera.project(world.data, world.object_position(thing.name)[None])
         # Pixel centres are at integers: the image spans -0.5 .. size - 0.5.
         place = (pixels[0] + 0.5) / (camera.model.width, camera.model.height)
-        if depth[0] > 0 and (place > 0).all() and (place < 1).all() and _visible(world, camera, thing.name) >= LEAST_VISIBLE:
+        if (
+            depth[0] > 0
+            and (place > 0).all()
+            and (place < 1).all()
+            and _visible(world, camera, thing.name) >= LEAST_VISIBLE
+        ):
             centres[KINDS.index(thing.name)] = place
     return centres
 

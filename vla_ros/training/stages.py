@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import PreTrainedTokenizerFast, SiglipVisionModel
+from safetensors.torch import load_file, save_file
+from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast, SiglipVisionModel
 
 from vla_ros.reasoning.prompt import prompt
-from vla_ros.training import language, snapshots, vision
+from vla_ros.training import action, demonstrations, language, snapshots, vision
 from vla_ros.training.augment import moved, relit
+from vla_ros.training.flow import FlowConfig, FlowHead
 from vla_ros.training.loop import Schedule, fit
 from vla_ros.training.tokenizer import train_tokenizer
 from vla_ros.types import VlaError
@@ -21,12 +23,17 @@ from vla_ros.types import VlaError
 BINS = 128
 VOCABULARY = 1024
 IMAGE_SIZE = 128
+VIEWS = 3
+"""Each picture is shown to System 2 as it is and twice moved and relit."""
+THOUGHT_ROWS = 16
 
 
 def collect_scenes(out: Path, count: int, test: int, workers: int) -> None:
     """Labelled pictures of random scenes, for training and, from held-out seeds, for testing."""
     out.mkdir(parents=True, exist_ok=True)
-    snapshots.collect_snapshots(test, snapshots.FIRST_TEST_SEED, IMAGE_SIZE, workers).save(out / 'snapshots_test.npz')
+    snapshots.collect_snapshots(test, snapshots.FIRST_TEST_SEED, IMAGE_SIZE, workers).save(
+        out / 'snapshots_test.npz'
+    )
     snapshots.collect_snapshots(count, 0, IMAGE_SIZE, workers).save(out / 'snapshots.npz')
 
 
@@ -45,8 +52,7 @@ def train_words(out: Path) -> PreTrainedTokenizerFast:
 
 def load_words(out: Path) -> PreTrainedTokenizerFast:
     """The tokenizer that ``train_words`` wrote."""
-    if not (out / 'tokenizer' / 'tokenizer.json').is_file():
-        raise VlaError(f'{out / "tokenizer"} is missing; run `vla_ros train tokenizer` first')
+    _require(out / 'tokenizer' / 'tokenizer.json', 'tokenizer')
     return PreTrainedTokenizerFast.from_pretrained(str(out / 'tokenizer'))
 
 
@@ -69,7 +75,125 @@ def train_vision(out: Path, schedule: Schedule) -> dict[str, Any]:
     return _write_metrics(folder, schedule, log, metrics)
 
 
-def _write_metrics(folder: Path, schedule: Schedule, log: list[dict[str, float]], metrics: dict[str, Any]) -> dict[str, Any]:
+def load_vision(out: Path) -> SiglipVisionModel:
+    """The vision tower that ``train_vision`` wrote."""
+    _require(out / 'vision' / 'model.safetensors', 'vision')
+    return SiglipVisionModel.from_pretrained(str(out / 'vision'))
+
+
+def train_language(out: Path, schedule: Schedule) -> dict[str, Any]:
+    """LLaVA around the frozen vision tower, on traces that are true of the scenes; a checkpoint in ``out/language``."""
+    torch.manual_seed(schedule.seed)
+    tokenizer, tower = load_words(out), load_vision(out)
+    shots = snapshots.load_snapshots(out / 'snapshots.npz')
+    images, centres = _views(shots.images['front'], shots.centres['front'], schedule.seed)
+    tokens = vision.encode(tower, images)
+    model = language.build_llava(language.LanguageSize(), tower, tokenizer, tokens.shape[1])
+    data = language.Conversations(tokens, centres, snapshots.KINDS, tokenizer, BINS, schedule.seed)
+    folder = out / 'language'
+    trainer = language.LanguageTrainer(model)
+    log = fit(trainer, data, folder / 'run', schedule, language.collate)
+    model.save_pretrained(str(folder))
+    tokenizer.save_pretrained(str(folder))
+    test = snapshots.load_snapshots(out / 'snapshots_test.npz')
+    held_out = language.Conversations(
+        vision.encode(tower, test.images['front']),
+        test.centres['front'],
+        snapshots.KINDS,
+        tokenizer,
+        BINS,
+        seed=1,
+    )
+    return _write_metrics(folder, schedule, log, language.measure(trainer, held_out))
+
+
+def load_language(out: Path) -> LlavaForConditionalGeneration:
+    """The checkpoint that ``train_language`` wrote."""
+    _require(out / 'language' / 'model.safetensors', 'language')
+    return LlavaForConditionalGeneration.from_pretrained(str(out / 'language'), dtype=torch.float32)
+
+
+def _views(images: Any, centres: Any, seed: int) -> tuple[Any, Any]:
+    rng = np.random.default_rng(seed)
+    pictures, places = [images], [centres]
+    for _ in range(VIEWS - 1):
+        views = [moved(rng, image, centre) for image, centre in zip(images, centres)]
+        pictures.append(np.stack([relit(rng, image) for image, _ in views]))
+        places.append(np.stack([centre for _, centre in views]))
+    return np.concatenate(pictures), np.concatenate(places)
+
+
+def collect_demonstrations(out: Path, count: int, test: int, workers: int) -> None:
+    """Episodes of the expert, for training and, from held-out seeds, for testing."""
+    out.mkdir(parents=True, exist_ok=True)
+    first = snapshots.FIRST_TEST_SEED + 100_000
+    demonstrations.collect_demonstrations(test, first, IMAGE_SIZE, workers).save(
+        out / 'demonstrations_test.npz'
+    )
+    demonstrations.collect_demonstrations(count, 100_000, IMAGE_SIZE, workers).save(
+        out / 'demonstrations.npz'
+    )
+
+
+def train_action(out: Path, schedule: Schedule) -> dict[str, Any]:
+    """The flow-matching head, on what frozen eyes and System 2 make of the demonstrations; leaves ``out/action``."""
+    torch.manual_seed(schedule.seed)
+    config = FlowConfig()
+    lessons = demonstrations.load_demonstrations(out / 'demonstrations.npz')
+    moments = action.statistics(lessons, config.horizon)
+    head = FlowHead(config)
+    folder = out / 'action'
+    log = fit(
+        action.ActionTrainer(head), _lessons(out, lessons, moments, config, seed=0), folder / 'run', schedule
+    )
+    test = demonstrations.load_demonstrations(out / 'demonstrations_test.npz')
+    metrics = action.measure(head, _lessons(out, test, moments, config, seed=1), moments)
+    save_file(head.state_dict(), str(folder / 'model.safetensors'))
+    values = {name: value.tolist() for name, value in asdict(moments).items()}
+    (folder / 'config.json').write_text(
+        json.dumps({**asdict(config), 'statistics': values}, indent=1), encoding='utf-8'
+    )
+    return _write_metrics(folder, schedule, log, metrics)
+
+
+def load_action(out: Path) -> tuple[FlowHead, dict[str, list[float]]]:
+    """The head that ``train_action`` wrote and its statistics."""
+    _require(out / 'action' / 'model.safetensors', 'action')
+    content = json.loads((out / 'action' / 'config.json').read_text(encoding='utf-8'))
+    moments = content.pop('statistics')
+    head = FlowHead(FlowConfig(**content))
+    head.load_state_dict(load_file(str(out / 'action' / 'model.safetensors')))
+    return head, moments
+
+
+def _lessons(
+    out: Path,
+    lessons: demonstrations.Demonstrations,
+    moments: action.Statistics,
+    config: FlowConfig,
+    seed: int,
+) -> action.Chunks:
+    tower, tokenizer = load_vision(out), load_words(out)
+    count, cameras = lessons.images.shape[:2]
+    tokens = vision.encode(tower, lessons.images.reshape(-1, *lessons.images.shape[2:])).reshape(
+        count, -1, config.token_width
+    )
+    steps = action.thought_steps(lessons.order)
+    texts = action.texts_of(lessons, steps, snapshots.KINDS, BINS, seed)
+    system2 = language.LanguageTrainer(load_language(out))
+    front = tokens[steps, : tokens.shape[1] // cameras]
+    rows = action.thoughts(system2, tokenizer, front, texts, THOUGHT_ROWS)
+    return action.Chunks(lessons, tokens, steps, rows, moments, config.horizon, seed)
+
+
+def _require(path: Path, stage: str) -> None:
+    if not path.is_file():
+        raise VlaError(f'{path} is missing; run `vla_ros train {stage}` first')
+
+
+def _write_metrics(
+    folder: Path, schedule: Schedule, log: list[dict[str, float]], metrics: dict[str, Any]
+) -> dict[str, Any]:
     summary = {'schedule': asdict(schedule), 'final_loss': log[-1]['loss'] if log else None, **metrics}
     (folder / 'metrics.json').write_text(json.dumps(summary, indent=1), encoding='utf-8')
     return summary

@@ -17,7 +17,14 @@ from vla_ros.reasoning import prompt, trace
 def special_tokens(bins: int) -> list[str]:
     """Every token that stands for itself, in the order of their ids."""
     roles = [prompt.PAD, prompt.IMAGE, prompt.USER, prompt.ASSISTANT]
-    return [*roles, trace.THINK, trace.END_THINK, trace.ANSWER, trace.END_ANSWER, *trace.location_tokens(bins)]
+    return [
+        *roles,
+        trace.THINK,
+        trace.END_THINK,
+        trace.ANSWER,
+        trace.END_ANSWER,
+        *trace.location_tokens(bins),
+    ]
 
 
 def train_tokenizer(texts: Iterable[str], bins: int, vocabulary: int) -> PreTrainedTokenizerFast:

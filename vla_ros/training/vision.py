@@ -17,7 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import Dataset
-from transformers import PreTrainedTokenizerFast, SiglipConfig, SiglipModel, SiglipTextConfig, SiglipVisionConfig
+from transformers import (
+    PreTrainedTokenizerFast,
+    SiglipConfig,
+    SiglipModel,
+    SiglipTextConfig,
+    SiglipVisionConfig,
+)
 
 from vla_ros.training.augment import moved, relit
 from vla_ros.types import FloatArray, ImageArray
@@ -73,7 +79,11 @@ class LabelledImages(Dataset[dict[str, Tensor]]):
         seen = [name for name, centre in zip(self._names, centres) if not np.isnan(centre[0])]
         self._rng.shuffle(seen)
         ids = self._tokenizer(
-            ', '.join(seen) or 'nothing', padding='max_length', truncation=True, max_length=self._length, return_tensors='pt'
+            ', '.join(seen) or 'nothing',
+            padding='max_length',
+            truncation=True,
+            max_length=self._length,
+            return_tensors='pt',
         )['input_ids'][0]
         return {
             'pixel_values': torch.from_numpy(normalise(image[None])[0]),
@@ -123,10 +133,14 @@ class VisionTrainer(nn.Module):
         contrastive = -functional.logsigmoid(torch.where(same, logits, -logits)).sum(-1).mean()
         presence, place = self.read_dense(self.dense(seen.hidden_states[-1].float()))
         dense = dense_loss(presence, place, centres, self.size)
-        return {'loss': 0.2 * contrastive + dense, 'contrastive': contrastive.detach(), 'dense': dense.detach()}
+        return {
+            'loss': 0.2 * contrastive + dense,
+            'contrastive': contrastive.detach(),
+            'dense': dense.detach(),
+        }
 
     def read_dense(self, out: Tensor) -> tuple[Tensor, Tensor]:
-        """(batch, tokens, 3 kinds) to presence logits (batch, tokens, kinds) and places in the patch (..., kinds, 2)."""
+        """(batch, tokens, 3 kinds) to presence logits (batch, tokens, kinds) and places in a patch (..., kinds, 2)."""
         out = out.unflatten(-1, (self.kinds, 3))
         return out[..., 0], out[..., 1:]
 
@@ -185,7 +199,8 @@ def measure(model: VisionTrainer, images: ImageArray, centres: FloatArray) -> di
 
 def normalise(images: ImageArray) -> FloatArray:
     """(N, h, w, 3) uint8 to (N, 3, h, w) float32 as the manifest says."""
-    scaled = (images.astype(np.float32) / 255.0 - np.float32(PIXEL_MEAN)) / np.float32(PIXEL_STD)
+    mean, std = np.array(PIXEL_MEAN, np.float32), np.array(PIXEL_STD, np.float32)
+    scaled = (images.astype(np.float32) / np.float32(255.0) - mean) / std
     return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
 
 
@@ -195,6 +210,8 @@ def encode(model: nn.Module, images: ImageArray, batch: int = 64) -> npt.NDArray
     model.eval()
     parts = []
     for start in range(0, len(images), batch):
-        seen: Any = model(pixel_values=torch.from_numpy(normalise(images[start : start + batch])), output_hidden_states=True)
+        seen: Any = model(
+            pixel_values=torch.from_numpy(normalise(images[start : start + batch])), output_hidden_states=True
+        )
         parts.append(seen.hidden_states[-1].numpy().astype(np.float16))
     return np.concatenate(parts)

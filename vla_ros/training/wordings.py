@@ -23,7 +23,11 @@ def sentence(rng: np.random.Generator, action: str, wanted: str) -> str:
     if action not in parts():
         raise VlaError(f'action: expected a key of wordings.yaml, found {action!r}')
     template = _choose(rng, parts()[action])
-    words = [_choose(rng, parts()['before']), template.format(object=phrase(rng, wanted)), _choose(rng, parts()['after'])]
+    words = [
+        _choose(rng, parts()['before']),
+        template.format(object=phrase(rng, wanted)),
+        _choose(rng, parts()['after']),
+    ]
     text = ' '.join(word for word in words if word)
     return _typed(rng, text, wanted)
 
@@ -39,7 +43,7 @@ def phrase(rng: np.random.Generator, wanted: str) -> str:
 
 
 def _typed(rng: np.random.Generator, text: str, wanted: str) -> str:
-    """The same words as a person may type them: capitals, punctuation, now and then a slip in a word that matters less."""
+    """The same words as a person may type them: punctuation, now and then a slip in a word that matters less."""
     if rng.random() < 0.15:
         words = text.split()
         i = int(rng.integers(len(words)))

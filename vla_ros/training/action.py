@@ -1,0 +1,181 @@
+"""System 1's lessons: from demonstrations, through the frozen eyes and System 2, to flow-matching samples.
+
+Actions are made relative first (target minus the joints measured when the chunk begins), then normalised with the
+statistics of relative actions. The thought that goes with a step is one that System 2 had at that moment or up to a
+second before, as on the robot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+from transformers import PreTrainedTokenizerFast
+
+from vla_ros.reasoning.prompt import prompt
+from vla_ros.reasoning.trace import ANSWER, Sighting, write
+from vla_ros.training.demonstrations import Demonstrations
+from vla_ros.training.flow import FlowHead, flow_matching_loss, integrate
+from vla_ros.training.language import LanguageTrainer
+from vla_ros.training.wordings import sentence
+from vla_ros.types import FloatArray
+
+THOUGHT_EVERY = 5
+OLDEST_THOUGHT = 20
+"""Control steps between thoughts, and how old a thought may be when it is acted on."""
+SMALLEST_SPREAD = 0.02
+"""Least standard deviation in rad that a joint is divided by."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and standard deviation of joint positions and of relative actions, each (J,) rad."""
+
+    state_mean: FloatArray
+    state_std: FloatArray
+    action_mean: FloatArray
+    action_std: FloatArray
+
+
+def chunks(demonstrations: Demonstrations, horizon: int) -> FloatArray:
+    """(M, horizon, J) absolute targets of each step and those after it; the last one of an order is held."""
+    count = len(demonstrations.order)
+    last = np.flatnonzero(np.append(demonstrations.order[1:] != demonstrations.order[:-1], True))
+    end_of = last[np.searchsorted(last, np.arange(count))]
+    index = np.minimum(np.arange(count)[:, None] + np.arange(horizon), end_of[:, None])
+    return demonstrations.targets[index]
+
+
+def statistics(demonstrations: Demonstrations, horizon: int) -> Statistics:
+    """Of all joints and all relative chunks."""
+    relative = chunks(demonstrations, horizon) - demonstrations.joints[:, None]
+    joints = demonstrations.joints
+    return Statistics(
+        joints.mean(0),
+        np.maximum(joints.std(0), SMALLEST_SPREAD),
+        relative.mean((0, 1)),
+        np.maximum(relative.std((0, 1)), SMALLEST_SPREAD),
+    )
+
+
+def thought_steps(order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Indices of the steps at which System 2 thinks: the first of each order and every fifth after it."""
+    first = np.flatnonzero(np.append(True, order[1:] != order[:-1]))
+    since = np.arange(len(order)) - first[np.searchsorted(first, np.arange(len(order)), side='right') - 1]
+    return np.flatnonzero(since % THOUGHT_EVERY == 0)
+
+
+@torch.no_grad()
+def thoughts(
+    model: LanguageTrainer,
+    tokenizer: PreTrainedTokenizerFast,
+    visual: npt.NDArray[np.float16],
+    texts: Sequence[tuple[str, str]],
+    rows: int,
+) -> npt.NDArray[np.float16]:
+    """(N, rows, width) hidden states of the answers, padded with zeros, for ``texts`` of (order, true trace)."""
+    model.eval()
+    answer = tokenizer.convert_tokens_to_ids(ANSWER)
+    out = np.zeros((len(texts), rows, model.language.config.hidden_size), np.float16)
+    for start in range(0, len(texts), 32):
+        ids = [tokenizer(prompt(order) + trace)['input_ids'] for order, trace in texts[start : start + 32]]
+        padded = torch.zeros(len(ids), max(map(len, ids)), dtype=torch.long)
+        for row, tokens in enumerate(ids):
+            padded[row, : len(tokens)] = torch.tensor(tokens)
+        seen = torch.from_numpy(visual[start : start + 32].astype(np.float32))
+        hidden = model.hidden(seen, padded)[:, seen.shape[1] :].numpy()
+        for row, tokens in enumerate(ids):
+            begin = tokens.index(answer)
+            out[start + row, : len(tokens) - begin] = hidden[row, begin : len(tokens)]
+    return out
+
+
+def texts_of(
+    demonstrations: Demonstrations, steps: npt.NDArray[np.int64], names: Sequence[str], bins: int, seed: int
+) -> list[tuple[str, str]]:
+    """An order in new words and the true trace, at each of the given steps."""
+    rng = np.random.default_rng(seed)
+    texts = []
+    for step in steps:
+        wanted = names[demonstrations.wanted[step]]
+        centres = demonstrations.centres[step]
+        seen = [Sighting(name, float(x), float(y)) for name, (x, y) in zip(names, centres) if not np.isnan(x)]
+        texts.append((sentence(rng, 'touch', wanted), write(seen, 'touch', wanted, bins)))
+    return texts
+
+
+class Chunks(Dataset[dict[str, Tensor]]):
+    """Flow-matching samples: tokens, a thought, the normalised state and the normalised relative chunk."""
+
+    def __init__(
+        self,
+        demonstrations: Demonstrations,
+        tokens: npt.NDArray[np.float16],
+        thought_at: npt.NDArray[np.int64],
+        thought_rows: npt.NDArray[np.float16],
+        moments: Statistics,
+        horizon: int,
+        seed: int = 0,
+    ) -> None:
+        self._tokens, self._thought_at, self._thoughts = tokens, thought_at, thought_rows
+        order = demonstrations.order
+        self._first = np.searchsorted(thought_at, np.flatnonzero(np.append(True, order[1:] != order[:-1])))
+        self._order_number = np.cumsum(np.append(False, order[1:] != order[:-1]))
+        self._state = (demonstrations.joints - moments.state_mean) / moments.state_std
+        relative = chunks(demonstrations, horizon) - demonstrations.joints[:, None]
+        self._actions = (relative - moments.action_mean) / moments.action_std
+        self._rng = np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        return len(self._state)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        latest = int(np.searchsorted(self._thought_at, index, side='right')) - 1
+        oldest = max(
+            int(self._first[self._order_number[index]]), latest - OLDEST_THOUGHT // THOUGHT_EVERY + 1
+        )
+        return {
+            'actions': torch.from_numpy(self._actions[index].astype(np.float32)),
+            'tokens': torch.from_numpy(self._tokens[index].astype(np.float32)),
+            'thought': torch.from_numpy(
+                self._thoughts[int(self._rng.integers(oldest, latest + 1))].astype(np.float32)
+            ),
+            'state': torch.from_numpy(self._state[index].astype(np.float32)),
+        }
+
+
+class ActionTrainer(nn.Module):
+    """The head with its loss as the forward pass."""
+
+    def __init__(self, head: FlowHead, draws: int = 2) -> None:
+        super().__init__()
+        self.head, self.draws = head, draws
+
+    def forward(self, actions: Tensor, tokens: Tensor, thought: Tensor, state: Tensor) -> dict[str, Tensor]:
+        return {'loss': flow_matching_loss(self.head, actions, tokens, thought, state, self.draws)}
+
+
+@torch.no_grad()
+def measure(head: FlowHead, data: Chunks, moments: Statistics, count: int = 1000) -> dict[str, float]:
+    """Error in rad of whole chunks from noise, against the expert's, on held-out demonstrations."""
+    head.eval()
+    generator = torch.Generator().manual_seed(0)
+    chosen = np.linspace(0, len(data) - 1, min(count, len(data))).astype(int)
+    errors = []
+    for start in range(0, len(chosen), 50):
+        samples = [data[int(i)] for i in chosen[start : start + 50]]
+        batch = {key: torch.stack([sample[key] for sample in samples]) for key in samples[0]}
+        actions = batch['actions']
+        noise = torch.randn(actions.shape, generator=generator)
+        clean = torch.zeros(actions.shape[:2], dtype=torch.bool)
+        found = integrate(
+            head, noise, batch['tokens'], batch['thought'], batch['state'], torch.zeros_like(actions), clean
+        )
+        errors.append(((found - actions).numpy() * moments.action_std).reshape(-1))
+    error = np.abs(np.concatenate(errors))
+    return {'mean_absolute_error_rad': float(error.mean()), 'p95_error_rad': float(np.percentile(error, 95))}

@@ -1,0 +1,112 @@
+"""The last stage: the trained parts as a bundle that robots load."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from vla_ros.bundle import FORMAT, FileSpec, Manifest, sha256, write_manifest
+from vla_ros.sim.expert import PERIOD
+from vla_ros.sim.model import JOINT_NAMES, REST_POSE
+from vla_ros.training import export, stages, vision
+from vla_ros.training.snapshots import CAMERAS, KINDS
+
+FILES = {
+    'vision': 'vision.onnx',
+    'language': 'language.onnx',
+    'action': 'action.onnx',
+    'tokenizer': 'language/tokenizer.json',
+    'checkpoint': 'language/model.safetensors',
+    'head': 'action/model.safetensors',
+}
+MAX_NEW_TOKENS = 96
+
+
+def assemble(out: Path, folder: Path, name: str) -> Manifest:
+    """Export what the stages left in ``out``, compare it with PyTorch, and write the bundle to ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tower, llava, (head, moments) = (
+        stages.load_vision(out),
+        stages.load_language(out),
+        stages.load_action(out),
+    )
+    for stage in ('language', 'action'):
+        _copy(out / stage, folder / stage)
+    image_tokens = llava.config.image_seq_length
+    tokens = image_tokens * len(CAMERAS)
+    parity = {
+        'vision': export.export_vision(tower, folder / FILES['vision'], len(CAMERAS)),
+        'language': export.export_language(llava, folder / FILES['language']),
+        'action': export.export_action(head, folder / FILES['action'], tokens, stages.THOUGHT_ROWS),
+    }
+    text = llava.config.text_config
+    metrics = {
+        stage: json.loads((out / stage / 'metrics.json').read_text())
+        for stage in ('vision', 'language', 'action')
+    }
+    size = tower.config.image_size
+    manifest = Manifest.model_validate(
+        {
+            'format': FORMAT,
+            'name': name,
+            'licence': 'Apache-2.0',
+            'cameras': [
+                {
+                    'name': camera,
+                    'width': size,
+                    'height': size,
+                    'mean': vision.PIXEL_MEAN,
+                    'std': vision.PIXEL_STD,
+                    'tokens': image_tokens,
+                }
+                for camera in CAMERAS
+            ],
+            'tokens': {'rows': tokens, 'width': tower.config.hidden_size},
+            'thought': {'rows': stages.THOUGHT_ROWS, 'width': text.hidden_size},
+            'reasoning': {
+                'cameras': ['front'],
+                'layers': text.num_hidden_layers,
+                'heads': text.num_attention_heads,
+                'head_width': text.hidden_size // text.num_attention_heads,
+                'max_new_tokens': MAX_NEW_TOKENS,
+                'context': text.max_position_embeddings,
+                'location_bins': stages.BINS,
+                'location_camera': 'front',
+            },
+            'robot': {'name': 'so101', 'joints': JOINT_NAMES, 'units': 'rad', 'rest': REST_POSE},
+            'chunk': {
+                'horizon': head.config.horizon,
+                'dt': PERIOD,
+                'representation': 'relative',
+                'prefix': head.config.prefix,
+            },
+            'normalisation': {
+                'method': 'mean_std',
+                'state': {'mean': moments['state_mean'], 'std': moments['state_std']},
+                'action': {'mean': moments['action_mean'], 'std': moments['action_std']},
+            },
+            'flow': {'convention': 'groot', 'steps': head.config.steps},
+            'files': {key: FileSpec(path=path, sha256=sha256(folder / path)) for key, path in FILES.items()},
+            'provenance': {
+                'command': 'vla_ros train all',
+                'data': f'simulated SO-101 tabletop, seeds below 1000000; objects: {", ".join(KINDS)}',
+                'tasks': ['touch'],
+            },
+            'metrics': {**metrics, 'onnx_difference': parity},
+        }
+    )
+    write_manifest(folder, manifest)
+    return manifest
+
+
+def _copy(source: Path, target: Path) -> None:
+    """The files of a stage, without its checkpoints on the way."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns('run', 'log.json'))
+
+
+def summary(manifest: Manifest) -> dict[str, Any]:
+    """What a person wants to know first."""
+    return {'bundle': manifest.name, 'metrics': manifest.metrics}

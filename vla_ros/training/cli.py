@@ -1,0 +1,100 @@
+"""`vla_ros train`: one command a stage; each resumes where it was interrupted."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+# Several threads that spin while they wait for each other are slower than one as soon as anything else runs.
+os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
+
+import typer
+from rich import print_json
+
+from vla_ros.training.loop import Schedule
+
+app = typer.Typer(
+    no_args_is_help=True, help='Train the reference model, stage by stage; `all` runs the whole road.'
+)
+
+Out = Annotated[Path, typer.Option(help='where the stages keep their work')]
+Workers = Annotated[int, typer.Option(min=1, help='processes that simulate')]
+Steps = Annotated[int, typer.Option(min=1, help='optimiser steps')]
+Batch = Annotated[int, typer.Option(min=1, help='samples a step')]
+Rate = Annotated[float, typer.Option(min=0.0, help='peak learning rate')]
+
+WORK = Path('out/train')
+BUNDLE = Path('models/tabletop')
+
+
+@app.command()
+def snapshots(out: Out = WORK, count: int = 8000, test: int = 1000, workers: Workers = 2) -> None:
+    """Render labelled pictures of random scenes."""
+    from vla_ros.training import stages
+
+    stages.collect_scenes(out, count, test, workers)
+
+
+@app.command()
+def tokenizer(out: Out = WORK) -> None:
+    """Train the byte-level BPE on orders and traces."""
+    from vla_ros.training import stages
+
+    typer.echo(f'{len(stages.train_words(out))} tokens')
+
+
+@app.command()
+def vision(out: Out = WORK, steps: Steps = 1000, batch: Batch = 64, learning_rate: Rate = 1e-3) -> None:
+    """Train the eyes: SigLIP's contrastive loss and a dense loss that keeps space precise."""
+    from vla_ros.training import stages
+
+    _show(stages.train_vision(out, Schedule(steps, batch, learning_rate)))
+
+
+@app.command()
+def language(out: Out = WORK, steps: Steps = 2500, batch: Batch = 16, learning_rate: Rate = 1e-3) -> None:
+    """Train System 2: a LLaVA model that writes the chain of thought."""
+    from vla_ros.training import stages
+
+    _show(stages.train_language(out, Schedule(steps, batch, learning_rate, bfloat16=False)))
+
+
+@app.command()
+def demonstrations(out: Out = WORK, count: int = 350, test: int = 30, workers: Workers = 2) -> None:
+    """Record the scripted expert."""
+    from vla_ros.training import stages
+
+    stages.collect_demonstrations(out, count, test, workers)
+
+
+@app.command()
+def action(out: Out = WORK, steps: Steps = 6000, batch: Batch = 32, learning_rate: Rate = 5e-4) -> None:
+    """Train System 1: the flow-matching head."""
+    from vla_ros.training import stages
+
+    _show(stages.train_action(out, Schedule(steps, batch, learning_rate, average=0.998)))
+
+
+@app.command()
+def bundle(out: Out = WORK, folder: Path = BUNDLE, name: str = 'tabletop') -> None:
+    """Export to ONNX, compare with PyTorch, and write the bundle that the nodes load."""
+    from vla_ros.training import assemble
+
+    _show(assemble.summary(assemble.assemble(out, folder, name)))
+
+
+@app.command(name='all')
+def everything(out: Out = WORK, folder: Path = BUNDLE, workers: Workers = 2) -> None:
+    """Every stage in order, from nothing to a bundle."""
+    snapshots(out, workers=workers)
+    tokenizer(out)
+    vision(out)
+    language(out)
+    demonstrations(out, workers=workers)
+    action(out)
+    bundle(out, folder)
+
+
+def _show(content: dict[str, Any]) -> None:
+    print_json(data=content)

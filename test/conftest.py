@@ -1,0 +1,59 @@
+"""What all tests share: a ROS domain of their own, and waiting for events instead of sleeping."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vla_ros.graph import environment
+
+# Before the first import of numpy, torch or rclpy. Tests never talk to the network, where real robots may listen.
+os.environ.setdefault('OMP_NUM_THREADS', '1')
+os.environ.setdefault('ROS_LOG_DIR', tempfile.mkdtemp(prefix='vla_ros_log_'))
+os.environ.update(environment(os.environ, simulator=True))
+
+DOMAINS = range(1, 101)  # above 101 the ports of a domain run into those that Linux hands out
+LOCKS = Path(tempfile.gettempdir()) / 'vla_ros_test_domains'
+
+
+@pytest.fixture
+def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A ROS_DOMAIN_ID that no other test on this machine uses at the same time, in the environment as well."""
+    LOCKS.mkdir(exist_ok=True)
+    for domain in random.Random(os.getpid() ^ time.time_ns()).sample(DOMAINS, len(DOMAINS)):
+        with (LOCKS / str(domain)).open('w') as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            monkeypatch.setenv('ROS_DOMAIN_ID', str(domain))
+            yield domain
+            return
+    pytest.fail('all ROS domains of this machine are in use')
+
+
+@pytest.fixture
+def wait_until() -> Callable[..., bool]:
+    """The function ``wait_until``."""
+    return _wait_until
+
+
+def _wait_until(predicate: Callable[[], Any], timeout: float = 20.0, executor: Any = None) -> bool:
+    """Spin the executor (or only wait, without one) until the predicate is true; whether it became true in time."""
+    end = time.monotonic() + timeout
+    while not predicate():
+        if time.monotonic() > end:
+            return False
+        if executor is None:
+            time.sleep(0.01)
+        else:
+            executor.spin_once(timeout_sec=0.05)
+    return True

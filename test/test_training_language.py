@@ -1,0 +1,103 @@
+"""System 2's language model: the cache changes nothing, positions are relative, labels say what is true."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch')
+transformers = pytest.importorskip('transformers')
+
+from hypothesis import given, settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+
+from vla_ros.reasoning.prompt import prompt  # noqa: E402
+from vla_ros.reasoning.trace import Sighting, read, write  # noqa: E402
+from vla_ros.training.decoder import CachedDecoder, empty_cache, rotate  # noqa: E402
+from vla_ros.training.language import LanguageSize, LanguageTrainer, build_llava, orders  # noqa: E402
+from vla_ros.training.tokenizer import train_tokenizer  # noqa: E402
+from vla_ros.types import Verdict  # noqa: E402
+
+BINS = 16
+NAMES = ['red cube', 'blue cube', 'red cylinder', 'blue cylinder']
+
+
+@pytest.fixture(scope='module')
+def tokenizer():  # type: ignore[no-untyped-def]
+    rng = np.random.default_rng(0)
+    centres = rng.random((200, 4, 2)).astype(np.float32)
+    centres[::2, 0] = centres[1::2, 3] = np.nan
+    texts = [prompt(o.instruction) + o.trace for o in orders(rng, centres, NAMES, BINS)]
+    return train_tokenizer(texts, BINS, 420)
+
+
+@pytest.fixture(scope='module')
+def llava(tokenizer):  # type: ignore[no-untyped-def]
+    torch.manual_seed(0)
+    vision = transformers.SiglipVisionModel(
+        transformers.SiglipVisionConfig(
+            hidden_size=24, intermediate_size=48, num_hidden_layers=1, num_attention_heads=2, image_size=32, patch_size=16
+        )
+    )
+    return build_llava(LanguageSize(width=32, layers=2, heads=2, feed_forward=64), vision, tokenizer, 4).eval()
+
+
+@torch.no_grad()
+def test_decoding_with_the_cache_equals_reading_it_all_at_once(llava) -> None:  # type: ignore[no-untyped-def]
+    decoder = CachedDecoder(llava)
+    visual, ids = torch.randn(4, 24), torch.randint(10, 400, (9,))
+    logits, hidden, _ = decoder(visual, ids, empty_cache(llava))
+    _, _, cache = decoder(visual, ids[:3], empty_cache(llava))
+    for i in range(3, 9):
+        step_logits, step_hidden, cache = decoder(visual[:0], ids[i : i + 1], cache)
+    torch.testing.assert_close(step_logits, logits, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(step_hidden[-1], hidden[-1], atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_the_decoder_equals_transformers_llava(llava) -> None:  # type: ignore[no-untyped-def]
+    pixels, ids = torch.randn(1, 3, 32, 32), torch.randint(10, 400, (7,))
+    image = torch.full((4,), llava.config.image_token_index)
+    expected = llava(input_ids=torch.cat([image, ids])[None], pixel_values=pixels).logits[0, -1]
+    visual = llava.model.vision_tower(pixels, output_hidden_states=True).hidden_states[-1][0]
+    logits, hidden, _ = CachedDecoder(llava)(visual, ids, empty_cache(llava))
+    torch.testing.assert_close(logits, expected, atol=1e-5, rtol=1e-5)
+    trained = LanguageTrainer(llava).hidden(visual[None], ids[None])[0]
+    torch.testing.assert_close(trained, hidden, atol=1e-5, rtol=1e-5)
+
+
+@given(st.integers(0, 500), st.integers(0, 500), st.integers(0, 500))
+@settings(max_examples=30, deadline=None)
+def test_rotary_positions_are_relative(first: int, second: int, shift: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    query, key = torch.randn(1, 1, 8, generator=generator), torch.randn(1, 1, 8, generator=generator)
+
+    def score(m: int, n: int) -> float:
+        a, b = rotate(query, torch.tensor([m]), 1e4), rotate(key, torch.tensor([n]), 1e4)
+        return float((a * b).sum())
+
+    assert score(first, second) == pytest.approx(score(first + shift, second + shift), abs=2e-3)
+
+
+def test_special_tokens_are_one_token_each_and_text_survives(tokenizer) -> None:  # type: ignore[no-untyped-def]
+    text = prompt('Touch the façade!') + write([Sighting('red cube', 0.1, 0.9)], 'touch', 'red cube', BINS)
+    ids = tokenizer(text)['input_ids']
+    assert tokenizer.decode(ids) == text
+    for token in ('<think>', '</think>', '<answer>', '</answer>', '<loc_001>', '<loc_014>', '<|user|>', '<|assistant|>'):
+        assert ids.count(tokenizer.convert_tokens_to_ids(token)) >= 1
+
+
+def test_orders_ask_for_what_the_trace_says() -> None:
+    rng = np.random.default_rng(1)
+    centres = rng.random((400, 4, 2)).astype(np.float32)
+    centres[:, 2:] = np.nan
+    made = orders(rng, centres, NAMES, BINS, absent=0.3, unknown=0.1)
+    verdicts = [read(order.trace, order.instruction, BINS, 'front') for order in made]
+    assert all(v.verdict in (Verdict.GO, Verdict.REFUSED) for v in verdicts)
+    refused = np.mean([v.verdict is Verdict.REFUSED for v in verdicts])
+    assert 0.3 < refused < 0.5
+    for verdict in verdicts:
+        if verdict.verdict is Verdict.GO:
+            assert verdict.subtask in ('touch red cube', 'touch blue cube')
+        elif verdict.subtask.startswith('there is no'):
+            assert verdict.subtask.endswith(('red cylinder', 'blue cylinder'))

@@ -33,7 +33,7 @@ def test_a_set_has_one_frame_of_each_camera_within_the_slop(frames, slop) -> Non
 def test_no_camera_is_seen_twice_or_back_in_time(frames, slop) -> None:
     sets = sets_of(slop, frames)
     for earlier, later in pairwise(sets):
-        assert all(before[1] < after[1] for before, after in zip(earlier, later))
+        assert all(before[1] < after[1] for before, after in zip(earlier, later, strict=True))
         assert min(stamp for _, stamp in earlier) < min(stamp for _, stamp in later)
 
 

@@ -1,4 +1,4 @@
-"""What a node tells of itself on /diagnostics: rates, ages, latencies, and each refusal counted by its reason."""
+"""What a node tells of itself on /diagnostics: rates, latencies, and each refusal counted by its reason."""
 
 from __future__ import annotations
 
@@ -75,6 +75,11 @@ class Health:
             self._logged[reason] = now
             return True
 
+    def count(self, reason: str) -> None:
+        """Count what was left undone for a good reason: nothing to warn of."""
+        with self._lock:
+            self._refusals[reason] += 1
+
     def broken(self, sentence: str | None) -> None:
         """The node cannot work at all until this is called with None."""
         with self._lock:
@@ -111,6 +116,5 @@ def _rate(events: deque[float], now: float) -> float:
     if len(recent) < 2:
         return 0.0
     # The open interval up to now counts too: a stream that has just died is seen to slow down.
-    return len(recent) / (
-        max(now - recent[0], recent[-1] - recent[0]) + (recent[-1] - recent[0]) / (len(recent) - 1)
-    )
+    interval = (recent[-1] - recent[0]) / (len(recent) - 1)
+    return len(recent) / (now - recent[0] + interval)

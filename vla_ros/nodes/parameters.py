@@ -13,7 +13,7 @@ from rclpy.parameter import Parameter
 
 from vla_ros.types import VlaError
 
-Value = bool | int | float | str
+Value = bool | int | float | str | list[float]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Setting:
     """One parameter.
 
     Attributes:
-        minimum, maximum: inclusive range of a number; both or none.
+        minimum, maximum: inclusive range of a number, or of each number of a list; both or none.
         choices: the only values that a text may have; empty means any.
         live: may change while the node runs, and acts at once.
     """
@@ -42,7 +42,7 @@ class Setting:
             read_only=not self.live,
             additional_constraints=f'one of {", ".join(self.choices)}' if self.choices else '',
         )
-        if self.minimum is not None and self.maximum is not None:
+        if self.minimum is not None and self.maximum is not None and not isinstance(self.default, list):
             if isinstance(self.default, float):
                 descriptor.floating_point_range = [
                     FloatingPointRange(from_value=float(self.minimum), to_value=float(self.maximum), step=0.0)
@@ -57,6 +57,10 @@ class Setting:
         """What is wrong with a value beyond its type and range, or None."""
         if isinstance(value, float) and not math.isfinite(value):
             return f"parameter '{self.name}': expected a finite number, found {value}"
+        if isinstance(self.default, list) and isinstance(value, Iterable):
+            lower, upper = self.minimum, self.maximum
+            if not all(lower is None or upper is None or lower <= number <= upper for number in value):
+                return f"parameter '{self.name}': expected numbers in {lower} to {upper}, found {list(value)}"
         if self.choices and value not in self.choices:
             return f"parameter '{self.name}': expected one of {list(self.choices)}, found {value!r}"
         return None
@@ -80,10 +84,14 @@ def declare(node: Node, settings: Iterable[Setting]) -> None:
 
     node.add_on_set_parameters_callback(validate)
     for setting in table.values():
-        try:
-            node.declare_parameter(setting.name, setting.default, setting.descriptor())
-        except ParameterException as error:
-            expected = type(setting.default).__name__
-            if setting.minimum is not None:
-                expected += f' in {setting.minimum} to {setting.maximum}'
-            raise VlaError(f"parameter '{setting.name}': expected {expected}; {error}") from error
+        _declare(node, setting)
+
+
+def _declare(node: Node, setting: Setting) -> None:
+    try:
+        node.declare_parameter(setting.name, setting.default, setting.descriptor())
+    except ParameterException as error:
+        expected = type(setting.default).__name__
+        if setting.minimum is not None:
+            expected += f' in {setting.minimum} to {setting.maximum}'
+        raise VlaError(f"parameter '{setting.name}': expected {expected}; {error}") from error

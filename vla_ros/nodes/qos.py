@@ -1,4 +1,4 @@
-"""Quality of service by purpose. Publishers promise much and subscribers ask little, so that strangers connect."""
+"""Quality of service by purpose: publishers promise much, subscribers ask little, so strangers connect."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ THOUGHT = _profile(1)
 # Instruction and decision: whoever comes later still learns the last one.
 LATCHED = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
 TRACE = _profile(20)
-# A joint_trajectory_controller subscribes with system defaults, that is reliable; an old plan is worth nothing.
+# A joint_trajectory_controller subscribes with system defaults: reliable. An old plan is worth nothing.
 COMMAND = _profile(1)
 CLOCK = _profile(1, ReliabilityPolicy.BEST_EFFORT)
 SCORE = _profile(10)

@@ -6,7 +6,7 @@ from vla_ros.types import NANOSECONDS
 
 
 class RateGate:
-    """Admits at most ``rate`` stamps a second on average; a rate that frames do not divide is kept on average too."""
+    """Admits ``rate`` stamps a second at most, on average; the rate of the frames need not be a multiple."""
 
     def __init__(self, rate: float) -> None:
         self.rate = rate

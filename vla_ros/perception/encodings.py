@@ -81,8 +81,8 @@ def require_size(found: int, height: int, width: int, step: int, pixel_bytes: in
 
 def without_padding(data: Any, height: int, step: int, row: int) -> bytes:
     """The bytes of an image whose rows of ``step`` bytes are cut to ``row`` bytes each."""
-    rows = np.ndarray((height, row), np.uint8, memoryview(data).cast('B'), strides=(step, 1))
-    return rows.tobytes()
+    pixels = memoryview(data).cast('B')
+    return b''.join(pixels[start : start + row] for start in range(0, step * height, step))
 
 
 def to_rgb8(pixels: npt.NDArray[Any], encoding: str) -> ImageArray:

@@ -10,7 +10,7 @@ from vla_ros.types import ImageArray
 
 
 def resize(image: ImageArray, camera: CameraSpec) -> ImageArray:
-    """(H, W, 3) uint8 at the camera's size in the manifest: by area when shrinking, which keeps sub-pixel positions.
+    """(H, W, 3) uint8 at the camera's size in the manifest; shrinks by area, which keeps sub-pixel positions.
 
     The very same array if it has that size already.
     """

@@ -1,0 +1,163 @@
+"""One step of re-planning, whole: infer, stitch, shape, guard; and the plan that is executed meanwhile."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from vla_ros.action.guard import (
+    Circumstances,
+    Guard,
+    GuardSettings,
+    Refusal,
+    age_fault,
+    permission_fault,
+)
+from vla_ros.action.limits import JointLimits
+from vla_ros.action.noise import noise
+from vla_ros.action.shape import ShapeSettings, brake, shape
+from vla_ros.action.stitch import (
+    ExecutingPlan,
+    StitchSettings,
+    planned_prefix,
+    planned_state,
+    starting_state,
+    stitch,
+)
+from vla_ros.bundle import ChunkSpec
+from vla_ros.types import (
+    NANOSECONDS,
+    ActionChunk,
+    DoubleArray,
+    FloatArray,
+    JointSample,
+    Thought,
+    VisualTokens,
+)
+
+
+class Policy(Protocol):
+    """A System-1 backend: see ``vla_ros.action.flow.FlowPolicy``. One caller at a time."""
+
+    @property
+    def providers(self) -> Sequence[str]:
+        """Execution providers in use."""
+        ...
+
+    def act(
+        self,
+        tokens: VisualTokens,
+        thought: Thought,
+        joints: JointSample,
+        noise: FloatArray,
+        prefix: DoubleArray | None = None,
+    ) -> ActionChunk:
+        """Absolute joint targets; the same inputs give the same chunk."""
+        ...
+
+    def warm_up(self) -> None:
+        """One run on zeros, so that the first real one is not the slow one."""
+        ...
+
+
+@dataclass(frozen=True)
+class PlannerSettings:
+    """How to plan; see the settings of each step. ``seed`` and a stamp make the noise of the flow."""
+
+    seed: int = 0
+    stitch: StitchSettings = StitchSettings()
+    shape: ShapeSettings = ShapeSettings()
+    guard: GuardSettings = GuardSettings()
+
+
+class Planner:
+    """Makes plans and remembers the one in execution. Only ``chunk`` may run beside the rest.
+
+    Attributes:
+        settings: may be replaced at any time.
+        plan: what the arm executes or, after its end, what it holds; None if nobody knows.
+    """
+
+    def __init__(
+        self, policy: Policy, chunk: ChunkSpec, limits: JointLimits, settings: PlannerSettings | None = None
+    ) -> None:
+        self.settings = settings or PlannerSettings()
+        self.plan: ExecutingPlan | None = None
+        self._policy = policy
+        self._chunk = chunk
+        self._limits = limits
+
+    def hindrance(self, circumstances: Circumstances) -> Refusal | None:
+        """Why no plan may be made now, whatever the policy would want."""
+        return permission_fault(circumstances) or age_fault(circumstances, self.settings.guard)
+
+    def chunk(
+        self, tokens: VisualTokens, thought: Thought, seen: JointSample, newest: JointSample, now: int
+    ) -> ActionChunk:
+        """What the policy wants; the slow part.
+
+        Args:
+            tokens, thought: what is seen and meant.
+            seen: joints when the tokens' frames were taken.
+            newest: joints now.
+            now: nanoseconds.
+
+        Raises:
+            VlaError: input that the policy cannot read.
+        """
+        shape_of_noise = (self._chunk.horizon, len(self._limits.names))
+        randomness = noise(tokens.stamp, self.settings.seed, shape_of_noise)
+        return self._policy.act(tokens, thought, seen, randomness, self._prefix(tokens.stamp, newest, now))
+
+    def next_plan(self, chunk: ActionChunk, circumstances: Circumstances) -> ExecutingPlan | Refusal:
+        """The plan that a chunk leads to, or why it must not be sent. It is not yet taken to be sent.
+
+        Raises:
+            VlaError: no trajectory could be made.
+        """
+        guard = Guard(self._limits, self.settings.guard)
+        refusal = self.hindrance(circumstances) or guard.check_chunk(chunk)
+        if refusal is not None:
+            return refusal
+        assert circumstances.joints is not None  # or else it would be a hindrance
+        stitched = stitch(
+            chunk,
+            now=circumstances.now,
+            plan=self.plan,
+            measured=circumstances.joints,
+            settings=self.settings.stitch,
+        )
+        trajectory = shape(
+            stitched.start, stitched.times, stitched.positions, self._limits, self.settings.shape
+        )
+        refusal = guard.check(trajectory, circumstances)
+        return refusal or ExecutingPlan(trajectory, stitched.starts)
+
+    def braking_plan(self, now: int) -> ExecutingPlan | Refusal | None:
+        """The fastest way to rest from the plan in execution; None if the arm is at rest."""
+        if self.plan is None or not self.is_moving(now):
+            return None
+        starts = now + round(self.settings.stitch.transport_lead * NANOSECONDS)
+        trajectory = brake(planned_state(self.plan, starts), self._limits, self.settings.shape)
+        refusal = Guard(self._limits, self.settings.guard).check_brake(trajectory)
+        return refusal or ExecutingPlan(trajectory, starts)
+
+    def is_moving(self, now: int) -> bool:
+        """Whether a plan is being executed."""
+        if self.plan is None:
+            return False
+        return now < self.plan.started + round(float(self.plan.trajectory.times[-1]) * NANOSECONDS)
+
+    def _prefix(self, stamp: int, newest: JointSample, now: int) -> DoubleArray | None:
+        """Steps that pass before the next plan starts, as the present plan fixes them; None without any."""
+        plan, lead = self.plan, self.settings.stitch.transport_lead
+        if plan is None or not self.is_moving(now):
+            return None
+        seconds = (now - stamp) / NANOSECONDS + lead
+        steps = min(self._chunk.prefix, math.floor(seconds / self._chunk.dt))
+        _, astray = starting_state(plan, newest, newest.stamp, self.settings.stitch.start_jump)
+        if steps <= 0 or astray.any():
+            return None
+        return planned_prefix(plan, stamp, self._chunk.dt, steps)

@@ -1,0 +1,217 @@
+"""Action: tokens, thought and joints to trajectories that a stock controller executes safely."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import JumpThreshold, TimeJump
+from rclpy.duration import Duration
+from sensor_msgs.msg import Image, JointState
+from std_srvs.srv import SetBool, Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from vla_ros.action.guard import GuardReason, Refusal
+from vla_ros.action.limits import absurdities, load_limits
+from vla_ros.action.planner import Planner, Policy
+from vla_ros.action.stitch import ExecutingPlan
+from vla_ros.bundle import Bundle
+from vla_ros.nodes import qos
+from vla_ros.nodes.action_settings import SETTINGS, limits_path, planner_settings
+from vla_ros.nodes.image_messages import matrix_from_message
+from vla_ros.nodes.joint_messages import joints_from_message, trajectory_message
+from vla_ros.nodes.lifecycle import VlaNode
+from vla_ros.nodes.main import run
+from vla_ros.nodes.messages import nanoseconds
+from vla_ros.nodes.model import open_bundle, tell_providers
+from vla_ros.nodes.motion import Motion
+from vla_ros.nodes.rate_gate import RateGate
+from vla_ros.nodes.worker import LatestWorker
+from vla_ros.types import NANOSECONDS, Thought, VisualTokens, VlaError, require_shape
+
+WATCH_PERIOD = 0.05  # seconds
+QUIET = (GuardReason.HOLD, GuardReason.NOT_ENABLED, GuardReason.STOPPED)  # nothing to warn of
+
+
+def _make_flow_policy(bundle: Bundle, provider: str, *, allow_fallback: bool) -> Policy:
+    from vla_ros.action.flow import FlowPolicy
+
+    return FlowPolicy(bundle, provider, allow_fallback=allow_fallback)
+
+
+class ActionNode(VlaNode):
+    """``perception/tokens``, ``reasoning/thought`` and ``joint_states`` to ``joint_trajectory``."""
+
+    def __init__(self, make_policy: Callable[..., Policy] = _make_flow_policy, **options: Any) -> None:
+        super().__init__('action', SETTINGS, **options)
+        self._make_policy = make_policy
+        self._motion = Motion(self.now, self._send, self._tell_brake)
+        self._worker: LatestWorker[VisualTokens] | None = None
+        self._clock_jumped = threading.Event()
+        # The switches exist in every state and wait for no other callback.
+        switches = MutuallyExclusiveCallbackGroup()
+        self.create_service(SetBool, 'action/enable', self._on_enable, callback_group=switches)
+        self.create_service(Trigger, 'action/stop', self._on_stop, callback_group=switches)
+        self.create_service(Trigger, 'action/reset', self._on_reset, callback_group=switches)
+        self.create_timer(WATCH_PERIOD, self._watch, switches, self.steady_clock)
+        backwards = JumpThreshold(
+            min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True
+        )
+        self._jump = self.get_clock().create_jump_callback(backwards, post_callback=self._on_jump)
+
+    def set_up(self) -> None:
+        """Load model and limits, run the model once, open the topics."""
+        bundle = open_bundle(self)
+        self._manifest = bundle.manifest
+        self._names = bundle.manifest.robot.joints
+        limits = load_limits(limits_path(self), self._names)
+        for sentence in absurdities(limits):
+            self.get_logger().warning(sentence)
+        policy = self._make_policy(
+            bundle, self.setting('provider'), allow_fallback=self.setting('allow_provider_fallback')
+        )
+        policy.warm_up()
+        tell_providers(self, policy.providers)
+        self._planner = Planner(
+            policy, bundle.manifest.chunk, limits, planner_settings(self, bundle.manifest)
+        )
+        self._trajectories = self.speak(JointTrajectory, 'joint_trajectory', qos.COMMAND)
+        self._dry_runs = self.speak(JointTrajectory, 'action/dry_run', qos.COMMAND)
+        self.listen(Image, 'perception/tokens', self._on_tokens, qos.STREAM_IN, 'bad_tokens')
+        self.listen(Image, 'reasoning/thought', self._on_thought, qos.THOUGHT, 'bad_thought')
+        self.listen(JointState, 'joint_states', self._on_joints, qos.JOINT_STATES_IN, 'bad_joint_states')
+
+    def start(self) -> None:
+        """Begin with nothing seen and nothing planned."""
+        self._gate = RateGate(self.setting('replan_rate'))
+        self._clock_jumped.clear()
+        self._motion.begin(self._planner, self.setting('start_enabled'))
+        self._worker = LatestWorker('action', self._replan, self._on_worker_error)
+
+    def wind_down(self) -> None:
+        """Bring the arm to rest first, and see to it that the controller has heard."""
+        self._motion.end()
+        self._trajectories.wait_for_all_acked(Duration(seconds=1.0))
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
+
+    def observe(self) -> None:
+        """Show the switches, what is executed and how old the inputs are."""
+        self.health.note('enabled', self._motion.enabled)
+        self.health.note('stopped', self._motion.stopped)
+        self.health.note('moving', self._motion.is_moving)
+        self.health.note('dry run', self.setting('dry_run'))
+        now = self.now()
+        for name, stamp in self._motion.stamps().items():
+            age = 'none' if stamp is None else f'{(now - stamp) / NANOSECONDS:.3f}'
+            self.health.note(f'{name} age [s]', age)
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        if request.data:
+            problem = self._motion.enable()
+            response.success, response.message = problem is None, problem or 'enabled'
+        else:
+            self._motion.disable()
+            response.success, response.message = True, 'disabled'
+        return response
+
+    def _on_stop(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._motion.stop()
+        response.success, response.message = True, 'stopped until action/reset'
+        return response
+
+    def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._motion.reset()
+        response.success, response.message = True, 'reset; call action/enable to move'
+        return response
+
+    def _on_tokens(self, message: Image) -> None:
+        rows = matrix_from_message(message)
+        require_shape('tokens', rows, (self._manifest.tokens.rows, self._manifest.tokens.width))
+        tokens = VisualTokens(nanoseconds(message.header.stamp), rows)
+        self.health.tick('tokens')
+        if not self._motion.hear_tokens(tokens.stamp):
+            self._gate.reset()
+            self.refuse('clock_went_back', 'tokens went back in time; disarmed')
+        self._gate.rate = self.setting('replan_rate')
+        if self._motion.wants_plans and self._gate.admits(tokens.stamp) and self._worker is not None:
+            self._worker.submit(tokens)
+
+    def _on_thought(self, message: Image) -> None:
+        rows = matrix_from_message(message)
+        require_shape('thought', rows, (None, self._manifest.thought.width))
+        if len(rows) > self._manifest.thought.rows:
+            raise VlaError(f'thought: expected at most {self._manifest.thought.rows} rows, found {len(rows)}')
+        self.health.tick('thoughts')
+        self._motion.hear_thought(Thought(nanoseconds(message.header.stamp), rows))
+
+    def _on_joints(self, message: JointState) -> None:
+        if message.name and not set(self._names) & set(message.name):
+            return  # of another part of the robot
+        sample = joints_from_message(message, self._names)
+        self.health.tick('joint states')
+        if not self._motion.hear_joints(sample):
+            self.refuse('clock_went_back', 'joint states went back in time; disarmed')
+
+    def _on_jump(self, _jump: TimeJump) -> None:
+        self._clock_jumped.set()  # no more than a mark: the clock is locked here
+
+    def _watch(self) -> None:
+        if not self.is_active:
+            return
+        if self._clock_jumped.is_set():
+            self._clock_jumped.clear()
+            self._motion.lose_time()
+            self.refuse('clock_went_back', 'the clock jumped; disarmed')
+        if self.setting('dry_run'):
+            self._motion.hold('dry run')
+        refusal = self._motion.watch(planner_settings(self, self._manifest))
+        if refusal is not None:
+            self._count(refusal)
+
+    def _replan(self, tokens: VisualTokens) -> None:
+        """In the worker: one plan, from tokens to the controller."""
+        begun = self.steady_clock.now().nanoseconds
+        settings = planner_settings(self, self._manifest)
+        result = self._motion.plan(tokens, settings, self._send_dry if self.setting('dry_run') else None)
+        if isinstance(result, Refusal):
+            self._count(result)
+        elif result is not None:
+            self.health.latency('planning', (self.steady_clock.now().nanoseconds - begun) / NANOSECONDS)
+            self.health.latency('camera to trajectory', (self.now() - tokens.stamp) / NANOSECONDS)
+
+    def _send(self, plan: ExecutingPlan) -> None:
+        self._trajectories.publish(trajectory_message(plan.trajectory))
+        self.health.tick('trajectories')
+
+    def _send_dry(self, plan: ExecutingPlan) -> None:
+        self._dry_runs.publish(trajectory_message(plan.trajectory))
+        self.health.tick('dry-run trajectories')
+
+    def _tell_brake(self, why: str) -> None:
+        self.get_logger().info(f'braking: {why}')
+        self.health.note('last brake', why)
+
+    def _count(self, refusal: Refusal) -> None:
+        if refusal.reason in QUIET:
+            self.health.count(refusal.reason.value)
+        else:
+            self.refuse(refusal.reason.value, refusal.sentence)
+
+    def _on_worker_error(self, error: Exception) -> None:
+        if isinstance(error, VlaError):
+            self.refuse('bad_plan', error)
+        else:
+            self.fail(error)
+
+
+def main() -> int:
+    """Entry point of the executable ``action``."""
+    return run([ActionNode])
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,225 @@
+"""What all nodes of the package share: lifecycle, parameters, guarded callbacks and /diagnostics."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
+from rclpy.subscription import Subscription
+
+from vla_ros.nodes import qos
+from vla_ros.nodes.health import Health, Level
+from vla_ros.nodes.messages import diagnostics_message
+from vla_ros.nodes.parameters import Setting, Value, declare
+from vla_ros.types import VlaError
+
+AUTOSTART = Setting('autostart', True, 'Configure and activate without waiting for a lifecycle manager.')
+DIAGNOSTICS_PERIOD = 1.0  # seconds
+
+
+class VlaNode(LifecycleNode):
+    """A lifecycle node that never falls over bad input.
+
+    A subclass fills in four steps, each of which may raise VlaError: ``set_up`` (load, open topics, warm up),
+    ``start`` (begin to work), ``wind_down`` (stop, leave things safe) and ``tear_down`` (let go of what ``set_up``
+    made; what ``listen`` and ``speak`` opened closes by itself).
+    """
+
+    def __init__(self, name: str, settings: Iterable[Setting], **options: Any) -> None:
+        super().__init__(name, **options)
+        declare(self, (AUTOSTART, *settings))
+        self.health = Health()
+        self.is_active = False
+        self._topics: dict[Any, Callable[[Any], Any]] = {}
+        # Timers on the wall: they go on when simulated time stands still.
+        self.steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.DIAGNOSTICS)
+        self.create_timer(
+            DIAGNOSTICS_PERIOD,
+            self.publish_diagnostics,
+            MutuallyExclusiveCallbackGroup(),  # so that a slow transition does not silence it
+            self.steady_clock,
+        )
+        if self.setting('autostart'):
+            self._soon(self._start_by_itself)
+
+    def set_up(self) -> None:
+        """Load and create what the node works with."""
+
+    def start(self) -> None:
+        """Begin to work."""
+
+    def wind_down(self) -> None:
+        """Stop working, and leave things safe."""
+
+    def tear_down(self) -> None:
+        """Let go of what ``set_up`` made; must not fail when that stopped half-way."""
+
+    def observe(self) -> None:
+        """Note what /diagnostics shall show, just before it is published."""
+
+    def setting(self, name: str) -> Any:
+        """The present value of a parameter."""
+        return self.get_parameter(name).value
+
+    def now(self) -> int:
+        """The node's clock in nanoseconds."""
+        return int(self.get_clock().now().nanoseconds)
+
+    def refuse(self, reason: str, sentence: object, level: Level = Level.WARN) -> None:
+        """Count bad input or a plan that was not good enough, and say so in the log now and then."""
+        if self.health.refuse(reason, str(sentence), level):
+            self.get_logger().warning(f'{reason}: {sentence}')
+
+    def fail(self, error: Exception) -> None:
+        """Count an error that nobody foresaw: the work at hand is dropped, the node goes on."""
+        if self.health.refuse('internal_error', repr(error), Level.ERROR):
+            self.get_logger().error(f'internal_error: {error!r}')
+
+    def listen(
+        self, message_type: Any, topic: str, callback: Callable[[Any], None], profile: QoSProfile, reason: str
+    ) -> Subscription:
+        """Subscribe while set up, hear while active; a VlaError is a refusal counted under ``reason``."""
+
+        def guarded(message: Any) -> None:
+            if not self.is_active:
+                return
+            try:
+                callback(message)
+            except VlaError as error:
+                self.refuse(reason, error)
+            except Exception as error:
+                self.fail(error)
+
+        subscription = self.create_subscription(message_type, topic, guarded, profile)
+        self._topics[subscription] = self.destroy_subscription
+        return subscription
+
+    def speak(self, message_type: Any, topic: str, profile: QoSProfile) -> Publisher:
+        """A publisher while set up; silent unless active."""
+        publisher: Publisher = self.create_lifecycle_publisher(message_type, topic, profile)
+        self._topics[publisher] = self.destroy_lifecycle_publisher
+        return publisher
+
+    def let_go(self, topic: Subscription | Publisher) -> None:
+        """Close what ``listen`` or ``speak`` opened, before ``tear_down`` would."""
+        destroy = self._topics.pop(topic)
+        destroy(topic)
+
+    def publish_diagnostics(self) -> None:
+        """Tell the state of things on /diagnostics."""
+        self.observe()
+        report = self.health.report()
+        values: dict[str, Value] = {'lifecycle': self._state_machine.current_state[1], **report.values}
+        self._diagnostics.publish(
+            diagnostics_message(
+                f'{self.get_fully_qualified_name().lstrip("/")}: vla_ros',
+                bytes([report.level]),
+                report.summary,
+                values,
+                self.now(),
+                hardware_id='vla_ros',
+            )
+        )
+
+    def shut_down(self) -> threading.Event:
+        """Leave things safe and let go of everything, soon, in any state; the event tells when it is done."""
+        done = threading.Event()
+
+        def finish() -> None:
+            try:
+                if self._state_machine.current_state[1] in ('unconfigured', 'inactive', 'active'):
+                    self.trigger_shutdown()
+            finally:
+                done.set()
+
+        self._soon(finish)
+        return done
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Run ``set_up``; on failure the node stays unconfigured, says why, and may be configured again."""
+        try:
+            self.set_up()
+        except Exception as error:
+            self._explain('configure', error)
+            self._let_go()
+            return TransitionCallbackReturn.FAILURE
+        self.health.broken(None)
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Run ``start``."""
+        result = super().on_activate(state)
+        try:
+            self.start()
+        except Exception as error:
+            self._explain('activate', error)
+            super().on_deactivate(state)
+            return TransitionCallbackReturn.FAILURE
+        self.is_active = True
+        self.health.broken(None)
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Run ``wind_down`` while publishers still speak."""
+        self._wind_down()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Run ``tear_down``."""
+        self._let_go()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Run what of ``wind_down`` and ``tear_down`` is due."""
+        self._wind_down()
+        self._let_go()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Go back to unconfigured."""
+        self._wind_down()
+        self._let_go()
+        return super().on_error(state)
+
+    def _start_by_itself(self) -> None:
+        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+
+    def _soon(self, step: Callable[[], None]) -> None:
+        """Run a step once in the executor, in the callback group of the lifecycle services: not beside them."""
+
+        def once() -> None:
+            self.destroy_timer(timer)
+            step()
+
+        timer = self.create_timer(0.001, once, None, self.steady_clock)
+
+    def _wind_down(self) -> None:
+        if not self.is_active:
+            return
+        self.is_active = False
+        try:
+            self.wind_down()
+        except Exception as error:
+            self.fail(error)
+
+    def _let_go(self) -> None:
+        try:
+            self.tear_down()
+        except Exception as error:
+            self.fail(error)
+        for topic in tuple(self._topics):
+            self.let_go(topic)
+
+    def _explain(self, transition: str, error: Exception) -> None:
+        sentence = str(error) if isinstance(error, VlaError) else repr(error)
+        self.health.broken(f'could not {transition}: {sentence}')
+        self.get_logger().error(f'could not {transition}: {sentence}')

@@ -1,0 +1,56 @@
+"""Stamps, decisions and diagnostics as messages. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+
+from vla_ros.types import NANOSECONDS, Decision, Verdict
+
+LEVELS = {
+    Verdict.GO: DiagnosticStatus.OK,
+    Verdict.UNSURE: DiagnosticStatus.WARN,
+    Verdict.REFUSED: DiagnosticStatus.ERROR,
+}
+
+
+def nanoseconds(stamp: Time) -> int:
+    """A header's stamp as an integer."""
+    return int(stamp.sec) * NANOSECONDS + int(stamp.nanosec)
+
+
+def time_message(stamp: int) -> Time:
+    """Nanoseconds as a header's stamp."""
+    return Time(sec=stamp // NANOSECONDS, nanosec=stamp % NANOSECONDS)
+
+
+def decision_message(
+    decision: Decision, stamp: int, values: Mapping[str, object] | None = None
+) -> DiagnosticArray:
+    """A decision for people and bags: level OK is go, WARN hold, ERROR refused; message is the subtask."""
+    told: dict[str, object] = {
+        'instruction': decision.instruction,
+        'verdict': decision.verdict.value,
+        'trace': decision.trace,
+    }
+    if decision.target is not None:
+        told['target_camera'] = decision.target_camera
+        told['target_x'], told['target_y'] = (f'{value:.4f}' for value in decision.target)
+    return diagnostics_message(
+        'reasoning: decision', LEVELS[decision.verdict], decision.subtask, {**told, **(values or {})}, stamp
+    )
+
+
+def diagnostics_message(
+    name: str, level: bytes, summary: str, values: Mapping[str, object], stamp: int, hardware_id: str = ''
+) -> DiagnosticArray:
+    """One status as an array of its own, as /diagnostics wants it."""
+    pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
+    message = DiagnosticArray()
+    message.header.stamp = time_message(stamp)
+    message.status.append(
+        DiagnosticStatus(level=level, name=name, message=summary, hardware_id=hardware_id, values=pairs)
+    )
+    return message

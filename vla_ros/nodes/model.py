@@ -1,0 +1,35 @@
+"""Which model a node runs, and on what: the parameters that perception, reasoning and action share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vla_ros.bundle import Bundle, load_bundle
+from vla_ros.nodes.lifecycle import VlaNode
+from vla_ros.nodes.parameters import Setting
+from vla_ros.paths import bundle_directory
+from vla_ros.runtime import PROVIDERS
+
+MODEL_SETTINGS = (
+    Setting('bundle', 'tabletop', 'Folder of a model bundle, or the name of one in models/.'),
+    Setting('provider', 'cpu', 'Where ONNX Runtime computes.', choices=tuple(PROVIDERS)),
+    Setting('allow_provider_fallback', False, 'Run on the CPU when the provider cannot be had.'),
+)
+
+
+def open_bundle(node: VlaNode) -> Bundle:
+    """The bundle that the node's parameters name.
+
+    Raises:
+        VlaError: there is none, or it is not valid.
+    """
+    return load_bundle(bundle_directory(node.setting('bundle')))
+
+
+def tell_providers(node: VlaNode, providers: Sequence[str]) -> None:
+    """Show which execution providers are in use, and say loudly when it is not the one asked for."""
+    node.health.note('execution providers', ', '.join(providers))
+    wanted = PROVIDERS[node.setting('provider')]
+    if list(providers[:1]) != [wanted]:
+        node.get_logger().error(f'computing on {list(providers)} instead of {wanted}')
+        node.health.note('execution provider missing', wanted)

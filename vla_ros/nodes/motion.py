@@ -1,0 +1,232 @@
+"""Whether the arm moves, and on which plan: the switches, what was heard last, and the brake. No ROS in here.
+
+The arm moves only while it is enabled, not stopped, and a fresh thought says so. Whenever that ends, one braking
+plan is sent, and then nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from vla_ros.action.guard import Circumstances, GuardReason, Refusal
+from vla_ros.action.planner import Planner, PlannerSettings
+from vla_ros.action.stitch import ExecutingPlan
+from vla_ros.nodes.joint_history import JointHistory
+from vla_ros.types import NANOSECONDS, JointSample, Thought, VisualTokens
+
+Send = Callable[[ExecutingPlan], None]
+
+
+class Motion:
+    """Everything about the arm's motion that is decided from state. Any thread may call any method.
+
+    Args:
+        now: the clock of all stamps, in nanoseconds.
+        send: hands a plan to the controller.
+        on_brake: is told why the arm is braked.
+
+    Attributes:
+        enabled, stopped: the switches; see ``enable``, ``stop`` and ``reset``.
+    """
+
+    def __init__(self, now: Callable[[], int], send: Send, on_brake: Callable[[str], None]) -> None:
+        self._now, self._send, self._on_brake = now, send, on_brake
+        # Held while a plan is made, sent or braked and while permission changes; never while the model thinks.
+        self._lock = threading.RLock()
+        self._planner: Planner | None = None
+        self._joints = JointHistory()
+        self._thought: Thought | None = None
+        self._tokens: int | None = None
+        self._braking = False
+        self.enabled = False
+        self.stopped = False
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether a plan is being executed."""
+        with self._lock:
+            return self._planner is not None and self._planner.is_moving(self._now())
+
+    @property
+    def wants_plans(self) -> bool:
+        """Whether it is worth to make a plan: the person and the thought allow it."""
+        with self._lock:
+            return self.enabled and self._thought is not None and not self._thought.holds_still
+
+    def stamps(self) -> dict[str, int | None]:
+        """The stamps of what was heard last."""
+        with self._lock:
+            newest = self._joints.newest
+            return {
+                'tokens': self._tokens,
+                'thought': None if self._thought is None else self._thought.stamp,
+                'joint state': None if newest is None else newest.stamp,
+            }
+
+    def begin(self, planner: Planner, enabled: bool) -> None:
+        """Start with nothing heard and nothing planned; a stop stays latched."""
+        with self._lock:
+            self._forget()
+            self._planner = planner
+            planner.plan = None
+            self._braking = False
+            self.enabled = enabled and not self.stopped
+
+    def end(self) -> None:
+        """Bring the arm to rest; until ``begin`` nothing is sent any more."""
+        with self._lock:
+            self.enabled = False
+            self._brake('deactivated')
+            self._planner = None
+
+    def enable(self) -> str | None:
+        """Let the arm move; the reason if that may not be."""
+        with self._lock:
+            if self.stopped:
+                return 'stopped; call action/reset first'
+            if self._planner is None:
+                return 'the node is not active'
+            if not self.enabled and not self.is_moving:
+                self._planner.plan = None  # somebody else may have moved the arm meanwhile
+            self.enabled = True
+            return None
+
+    def disable(self) -> None:
+        """Bring the arm to rest and leave it there."""
+        with self._lock:
+            self.enabled = False
+            self._brake('disabled')
+
+    def stop(self) -> None:
+        """Bring the arm to rest; it cannot be enabled before ``reset``."""
+        with self._lock:
+            self.stopped, self.enabled = True, False
+            self._brake('stopped')
+
+    def reset(self) -> None:
+        """Unlatch a stop; the arm stays disabled."""
+        with self._lock:
+            self.stopped = False
+
+    def hold(self, why: str) -> None:
+        """Bring the arm to rest; the next plan moves it again."""
+        with self._lock:
+            self._brake(why)
+
+    def disarm(self, why: str) -> None:
+        """Disable, and believe nothing that was heard before."""
+        with self._lock:
+            self.enabled = False
+            self._brake(why)
+            self._forget()
+
+    def lose_time(self) -> None:
+        """The clock jumped: nobody knows where in its plan the arm is, so no brake; every plan ends at rest."""
+        with self._lock:
+            self.enabled = False
+            if self._planner is not None:
+                self._planner.plan = None
+            self._forget()
+
+    def hear_tokens(self, stamp: int) -> bool:
+        """The stamp of new tokens; false, and disarmed, if it went back."""
+        with self._lock:
+            forward = self._tokens is None or stamp >= self._tokens
+            if not forward:
+                self.disarm('tokens went back in time')
+            self._tokens = stamp
+            return forward
+
+    def hear_joints(self, sample: JointSample) -> bool:
+        """New joints; false, and disarmed, if their stamp went back."""
+        with self._lock:
+            newest = self._joints.newest
+            forward = newest is None or sample.stamp >= newest.stamp
+            if not forward:
+                self.disarm('joint states went back in time')
+            self._joints.add(sample)
+            return forward
+
+    def hear_thought(self, thought: Thought) -> None:
+        """A new thought; one without rows brakes at once."""
+        with self._lock:
+            self._thought = thought
+            if thought.holds_still:
+                self._brake('the thought says hold still')
+
+    def watch(self, settings: PlannerSettings) -> Refusal | None:
+        """Brake as soon as what the arm acts on gets too old, not only when its plan ends; and why, if so."""
+        with self._lock:
+            planner = self._planner
+            if planner is None or self._braking or not self.is_moving:
+                return None
+            planner.settings = settings
+            refusal = planner.hindrance(self._circumstances(self._tokens))
+            if refusal is not None:
+                self._brake(refusal.sentence)
+            return refusal
+
+    def plan(
+        self, tokens: VisualTokens, settings: PlannerSettings, dry_run: Send | None = None
+    ) -> ExecutingPlan | Refusal | None:
+        """Make one plan and send it, or hand it to ``dry_run`` instead; takes as long as the model thinks.
+
+        Returns:
+            What was sent, why not, or None if there is nothing to plan with.
+
+        Raises:
+            VlaError: the policy could not read its input, or no trajectory could be made.
+        """
+        with self._lock:
+            planner, thought, now = self._planner, self._thought, self._now()
+            seen, newest = self._joints.at(tokens.stamp), self._joints.newest
+            if planner is None:
+                return None
+            planner.settings = settings
+            refusal = planner.hindrance(self._circumstances(tokens.stamp))
+            if refusal is not None:
+                return refusal
+        assert thought is not None and seen is not None and newest is not None  # or else that was a hindrance
+        apart, most = abs(seen.stamp - tokens.stamp) / NANOSECONDS, settings.guard.max_joint_state_age
+        if apart > most:
+            sentence = f'The joint state nearest to the tokens is {apart:.3f} s away; the most is {most} s.'
+            return Refusal(GuardReason.STALE_JOINT_STATE, sentence)
+        chunk = planner.chunk(tokens, thought, seen, newest, now)
+        with self._lock:
+            # Whatever changed while the model was thinking counts now: a stop, a hold, newer joints.
+            if self._planner is not planner:
+                return None
+            result = planner.next_plan(chunk, self._circumstances(tokens.stamp))
+            if isinstance(result, ExecutingPlan) and dry_run is not None:
+                dry_run(result)
+            elif isinstance(result, ExecutingPlan):
+                self._send(result)
+                planner.plan, self._braking = result, False
+            return result
+
+    def _brake(self, why: str) -> None:
+        """Send one braking plan if the arm is moving and is not braking already."""
+        if self._planner is None or self._braking:
+            return
+        plan = self._planner.braking_plan(self._now())
+        if isinstance(plan, ExecutingPlan):
+            self._send(plan)
+            self._planner.plan, self._braking = plan, True
+            self._on_brake(why)
+
+    def _forget(self) -> None:
+        self._joints.clear()
+        self._thought = self._tokens = None
+
+    def _circumstances(self, observation: int | None) -> Circumstances:
+        thought = self._thought
+        return Circumstances(
+            now=self._now(),
+            enabled=self.enabled,
+            stopped=self.stopped,
+            holds_still=thought is not None and thought.holds_still,
+            observation=observation,
+            thought=None if thought is None else thought.stamp,
+            joints=self._joints.newest,
+        )

@@ -1,0 +1,211 @@
+"""Perception: camera images to visual tokens.
+
+Decoding, rectifying and encoding happen in a worker thread, and only for frames that found their partners.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+from rclpy.publisher import Publisher
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from vla_ros.bundle import Bundle
+from vla_ros.nodes import qos
+from vla_ros.nodes.image_messages import (
+    camera_model_from_message,
+    image_from_compressed,
+    image_from_message,
+    image_message,
+    matrix_message,
+)
+from vla_ros.nodes.lifecycle import VlaNode
+from vla_ros.nodes.main import run
+from vla_ros.nodes.messages import nanoseconds
+from vla_ros.nodes.model import MODEL_SETTINGS, open_bundle, tell_providers
+from vla_ros.nodes.parameters import Setting
+from vla_ros.nodes.rate_gate import RateGate
+from vla_ros.nodes.worker import LatestWorker
+from vla_ros.perception.encoder import Encoder
+from vla_ros.perception.rectify import Rectifier
+from vla_ros.perception.resize import resize
+from vla_ros.perception.synchronise import Synchroniser
+from vla_ros.types import NANOSECONDS, Frame, VisualTokens, VlaError
+
+SETTINGS = (
+    *MODEL_SETTINGS,
+    Setting('image_transport', 'raw', 'Listen to image_raw or to compressed.', choices=('raw', 'compressed')),
+    Setting('rate', 20.0, 'Token matrices a second at most.', 0.1, 200.0, live=True),
+    Setting('slop', 0.03, 'Largest distance of the stamps of a set of frames in s.', 0.0, 1.0, live=True),
+    Setting('max_frame_age', 0.5, 'Frames older than this in s are refused.', 0.01, 60.0, live=True),
+)
+
+
+class VisionEncoder(Protocol):
+    """Frames of all cameras in manifest order to tokens. One caller at a time."""
+
+    @property
+    def providers(self) -> Sequence[str]:
+        """Execution providers in use."""
+        ...
+
+    def encode(self, frames: Sequence[Frame]) -> VisualTokens:
+        """Tokens of one set of frames."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Snapshot:
+    """A camera's message, not yet decoded."""
+
+    camera: str
+    stamp: int
+    message: Any
+
+
+class PerceptionNode(VlaNode):
+    """``camera/<name>/image_raw``, ``camera_info`` to ``perception/tokens``, ``perception/<name>/image``."""
+
+    def __init__(self, make_encoder: Callable[..., VisionEncoder] = Encoder, **options: Any) -> None:
+        super().__init__('perception', SETTINGS, **options)
+        self._make_encoder = make_encoder
+        self._worker: LatestWorker[tuple[_Snapshot, ...]] | None = None
+
+    def set_up(self) -> None:
+        """Load the encoder, run it once, and open the topics of the manifest's cameras."""
+        bundle = open_bundle(self)
+        self._cameras = {camera.name: camera for camera in bundle.manifest.cameras}
+        self._encoder = self._loaded_encoder(bundle)
+        self._rectifiers: dict[str, Rectifier] = {}
+        self._tokens = self.speak(Image, 'perception/tokens', qos.STREAM_OUT)
+        self._images: dict[str, Publisher] = {}
+        compressed = self.setting('image_transport') == 'compressed'
+        for name in self._cameras:
+            self._images[name] = self.speak(Image, f'perception/{name}/image', qos.STREAM_OUT)
+            topic = f'camera/{name}/image_raw'
+            self.listen(
+                CompressedImage if compressed else Image,
+                f'{topic}/compressed' if compressed else topic,
+                partial(self._on_image, name),
+                qos.CAMERA,
+                'bad_image',
+            )
+            self.listen(
+                CameraInfo,
+                f'camera/{name}/camera_info',
+                partial(self._on_camera_info, name),
+                qos.CAMERA,
+                'bad_camera_info',
+            )
+
+    def start(self) -> None:
+        """Begin with fresh buffers."""
+        self._synchroniser: Synchroniser[_Snapshot] = Synchroniser(tuple(self._cameras), slop=0)
+        self._gate = RateGate(self.setting('rate'))
+        self._newest = 0
+        self._worker = LatestWorker('perception', self._perceive, self._on_worker_error)
+
+    def wind_down(self) -> None:
+        """End the worker."""
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
+
+    def observe(self) -> None:
+        """Show what was dropped on the way."""
+        if self.is_active and self._worker is not None:
+            self.health.note('frames dropped late', self._synchroniser.late)
+            self.health.note('frames dropped without partner', self._synchroniser.unmatched)
+            self.health.note('sets dropped for newer ones', self._worker.replaced)
+
+    def _loaded_encoder(self, bundle: Bundle) -> VisionEncoder:
+        encoder = self._make_encoder(
+            bundle, self.setting('provider'), allow_fallback=self.setting('allow_provider_fallback')
+        )
+        tell_providers(self, encoder.providers)
+        black = [
+            Frame(camera.name, 0, np.zeros((camera.height, camera.width, 3), np.uint8))
+            for camera in self._cameras.values()
+        ]
+        encoder.encode(black)  # the first run is a slow one
+        return encoder
+
+    def _on_camera_info(self, camera: str, message: CameraInfo) -> None:
+        model = camera_model_from_message(message)
+        known = self._rectifiers.get(camera)
+        if model is None:
+            self._rectifiers.pop(camera, None)
+        elif known is None or not known.is_for(model):
+            self._rectifiers[camera] = Rectifier(model)
+
+    def _on_image(self, camera: str, message: Any) -> None:
+        self.health.tick(f'camera {camera}')
+        stamp = nanoseconds(message.header.stamp)
+        age = (self.now() - stamp) / NANOSECONDS
+        longest = self.setting('max_frame_age')
+        if age > longest:
+            self.refuse('stale_frame', f'{camera}: the frame is {age:.3f} s old; the most is {longest} s')
+            return
+        if age < -longest:
+            self.refuse('future_frame', f'{camera}: the frame is stamped {-age:.3f} s ahead of the clock')
+            return
+        if stamp < self._newest - 2 * round(longest * NANOSECONDS):
+            # No frame that is not stale can be that much older than another, unless the clock went back.
+            back = (self._newest - stamp) / NANOSECONDS
+            self.refuse('clock_went_back', f'{camera}: stamps went back by {back:.3f} s')
+            self._synchroniser.reset()
+            self._newest = stamp
+        self._newest = max(self._newest, stamp)
+        self._synchroniser.slop = round(self.setting('slop') * NANOSECONDS)
+        matched = self._synchroniser.add(camera, stamp, _Snapshot(camera, stamp, message))
+        if matched is None or self._worker is None:
+            return
+        self._gate.rate = self.setting('rate')
+        if self._gate.admits(min(snapshot.stamp for snapshot in matched)):
+            self._worker.submit(matched)
+
+    def _perceive(self, matched: tuple[_Snapshot, ...]) -> None:
+        """In the worker: decode, rectify, resize, encode and publish one set of frames."""
+        begun = self.steady_clock.now().nanoseconds
+        frames = [self._frame(snapshot) for snapshot in matched]
+        tokens = self._encoder.encode(frames)
+        self.health.latency('encode', (self.steady_clock.now().nanoseconds - begun) / NANOSECONDS)
+        self._tokens.publish(matrix_message(tokens.rows, tokens.stamp))
+        for frame, snapshot in zip(frames, matched, strict=True):
+            frame_id = snapshot.message.header.frame_id
+            self._images[frame.camera].publish(image_message(frame.image, frame.stamp, frame_id))
+        self.health.tick('tokens')
+        self.health.latency('camera to tokens', (self.now() - tokens.stamp) / NANOSECONDS)
+
+    def _frame(self, snapshot: _Snapshot) -> Frame:
+        """What the model sees of a snapshot."""
+        try:
+            if isinstance(snapshot.message, CompressedImage):
+                image = image_from_compressed(snapshot.message)
+            else:
+                image = image_from_message(snapshot.message)
+            rectifier = self._rectifiers.get(snapshot.camera)
+            if rectifier is not None:
+                image = rectifier.rectify(image)
+        except VlaError as error:
+            raise VlaError(f'{snapshot.camera}: {error}') from error
+        return Frame(snapshot.camera, snapshot.stamp, resize(image, self._cameras[snapshot.camera]))
+
+    def _on_worker_error(self, error: Exception) -> None:
+        if isinstance(error, VlaError):
+            self.refuse('bad_image', error)
+        else:
+            self.fail(error)
+
+
+def main() -> int:
+    """Entry point of the executable ``perception``."""
+    return run([PerceptionNode])
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,229 @@
+"""Reasoning: words and visual tokens to a chain of thought, a decision and thought vectors."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import Image
+from std_msgs.msg import String
+
+from vla_ros.bundle import Bundle
+from vla_ros.nodes import qos
+from vla_ros.nodes.image_messages import matrix_from_message, matrix_message
+from vla_ros.nodes.lifecycle import VlaNode
+from vla_ros.nodes.main import run
+from vla_ros.nodes.messages import decision_message, nanoseconds
+from vla_ros.nodes.model import MODEL_SETTINGS, open_bundle, tell_providers
+from vla_ros.nodes.parameters import Setting
+from vla_ros.nodes.rate_gate import RateGate
+from vla_ros.nodes.worker import LatestWorker
+from vla_ros.reasoning.reasoner import Reasoner
+from vla_ros.types import (
+    NANOSECONDS,
+    Decision,
+    FloatArray,
+    Thought,
+    Verdict,
+    VisualTokens,
+    VlaError,
+    require_shape,
+)
+
+SETTINGS = (
+    *MODEL_SETTINGS,
+    Setting('rate', 1.5, 'Thoughts a second while an instruction is being followed.', 0.05, 50.0, live=True),
+    Setting('max_token_age', 1.0, 'Older visual tokens (in s) are not thought about.', 0.01, 60.0, live=True),
+    Setting('max_instruction_length', 500, 'Longer instructions are refused.', 1, 100_000, live=True),
+)
+SHOWN = 80  # characters of a refused instruction that are repeated
+STOP = Decision(Verdict.UNSURE, 'stop', '', '')
+
+
+class _PreemptedError(Exception):
+    """A newer instruction came: the running chain of thought is of no use any more."""
+
+
+@dataclass(frozen=True)
+class _Order:
+    """An instruction in force; each message makes a new object, so that identity tells old from new."""
+
+    words: str
+
+
+@dataclass(frozen=True)
+class _Question:
+    order: _Order
+    tokens: VisualTokens
+
+
+def _make_onnx_reasoner(bundle: Bundle, provider: str, *, allow_fallback: bool) -> Reasoner:
+    from vla_ros.reasoning.onnx_reasoner import OnnxReasoner
+
+    return OnnxReasoner(bundle, provider, allow_fallback=allow_fallback)
+
+
+class ReasoningNode(VlaNode):
+    """``instruction``, ``perception/tokens`` to ``reasoning/trace``, ``.../decision``, ``.../thought``."""
+
+    def __init__(self, make_reasoner: Callable[..., Reasoner] = _make_onnx_reasoner, **options: Any) -> None:
+        super().__init__('reasoning', SETTINGS, **options)
+        self._make_reasoner = make_reasoner
+        # Held to change the order, and to publish only what answers the present one.
+        self._lock = threading.Lock()
+        self._order: _Order | None = None
+        self._tokens: VisualTokens | None = None
+        self._worker: LatestWorker[_Question] | None = None
+        self._instructions: Subscription | None = None
+        self._preempted = 0
+
+    def set_up(self) -> None:
+        """Load the model and open the topics, except for the instruction."""
+        bundle = open_bundle(self)
+        self._manifest = bundle.manifest
+        self._reasoner = self._make_reasoner(
+            bundle, self.setting('provider'), allow_fallback=self.setting('allow_provider_fallback')
+        )
+        tell_providers(self, getattr(self._reasoner, 'providers', ()))
+        self._trace = self.speak(String, 'reasoning/trace', qos.TRACE)
+        self._decisions = self.speak(DiagnosticArray, 'reasoning/decision', qos.LATCHED)
+        self._thoughts = self.speak(Image, 'reasoning/thought', qos.THOUGHT)
+        self.listen(Image, 'perception/tokens', self._on_tokens, qos.STREAM_IN, 'bad_tokens')
+
+    def start(self) -> None:
+        """Begin without an instruction; one that was sent before arrives now."""
+        self._order = self._tokens = None
+        self._gate = RateGate(self.setting('rate'))
+        self._worker = LatestWorker('reasoning', self._think, self.fail)
+        self._instructions = self.listen(
+            String, 'instruction', self._on_instruction, qos.LATCHED, 'bad_instruction'
+        )
+
+    def wind_down(self) -> None:
+        """Withdraw the instruction, so that the arm holds, and end the worker."""
+        self._hold(None, STOP)
+        if self._instructions is not None:
+            self.let_go(self._instructions)
+            self._instructions = None
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
+
+    def observe(self) -> None:
+        """Show what is being followed."""
+        order = self._order
+        self.health.note('instruction', order.words if order is not None else '')
+        self.health.note('chains of thought pre-empted', self._preempted)
+
+    def _on_instruction(self, message: String) -> None:
+        longest = self.setting('max_instruction_length')
+        if len(message.data) > longest:
+            sentence = f'the instruction has {len(message.data)} characters; the most is {longest}'
+            self.refuse('long_instruction', sentence)
+            self._hold(None, Decision(Verdict.REFUSED, sentence, message.data[:SHOWN], ''))
+            return
+        words = ' '.join(message.data.split())
+        if not words:
+            self._hold(None, STOP)
+            return
+        present = self._order
+        if present is None or present.words != words:
+            self._hold(_Order(words))
+        self._gate.reset()
+        if self._tokens is not None:
+            self._ask(self._tokens)
+
+    def _on_tokens(self, message: Image) -> None:
+        rows = matrix_from_message(message)
+        require_shape('tokens', rows, (self._manifest.tokens.rows, self._manifest.tokens.width))
+        self._tokens = VisualTokens(nanoseconds(message.header.stamp), rows)
+        self.health.tick('tokens')
+        if self._order is not None:
+            self._ask(self._tokens)
+
+    def _ask(self, tokens: VisualTokens) -> None:
+        """Leave a question for the worker, if tokens are fresh and it is time."""
+        order, worker = self._order, self._worker
+        if order is None or worker is None:
+            return
+        age, longest = (self.now() - tokens.stamp) / NANOSECONDS, self.setting('max_token_age')
+        if age > longest:
+            self.refuse('stale_tokens', f'expected tokens of at most {longest} s, found {age:.3f} s')
+            return
+        self._gate.rate = self.setting('rate')
+        if self._gate.admits(tokens.stamp):
+            worker.submit(_Question(order, tokens))
+
+    def _think(self, question: _Question) -> None:
+        """In the worker: one chain of thought, published token by token."""
+        begun = self.steady_clock.now().nanoseconds
+
+        def on_text(text: str) -> None:
+            if self._order is not question.order:
+                raise _PreemptedError
+            self._trace.publish(String(data=text))
+
+        try:
+            on_text('')
+            decision, thought = self._reasoner.think(question.tokens, question.order.words, on_text)
+            rows = self._checked(decision, thought)
+        except _PreemptedError:
+            self._preempted += 1
+            return
+        except Exception as error:
+            if isinstance(error, VlaError):
+                self.refuse('reasoning_refused', error)
+            else:
+                self.fail(error)
+            words = str(error) if isinstance(error, VlaError) else 'reasoning failed'
+            decision = Decision(Verdict.REFUSED, words, question.order.words, '')
+            rows = self._no_rows()
+        seconds = (self.steady_clock.now().nanoseconds - begun) / NANOSECONDS
+        self._answer(question, decision, rows, seconds)
+
+    def _checked(self, decision: Decision, thought: Thought) -> FloatArray:
+        """The rows of a thought that may be acted on; none unless the verdict is go."""
+        if decision.verdict is not Verdict.GO:
+            return self._no_rows()
+        require_shape('thought', thought.rows, (None, self._manifest.thought.width))
+        if not np.isfinite(thought.rows).all():
+            raise VlaError('the thought has numbers that are not finite')
+        return thought.rows
+
+    def _answer(self, question: _Question, decision: Decision, rows: FloatArray, seconds: float) -> None:
+        stamp = question.tokens.stamp
+        with self._lock:
+            if self._order is not question.order:
+                self._preempted += 1
+                return
+            self._thoughts.publish(matrix_message(rows, stamp))
+            self._decisions.publish(decision_message(decision, stamp, {'thinking [s]': f'{seconds:.3f}'}))
+        self.health.tick('thoughts')
+        self.health.latency('thinking', seconds)
+        self.health.latency('camera to thought', (self.now() - stamp) / NANOSECONDS)
+
+    def _hold(self, order: _Order | None, decision: Decision | None = None) -> None:
+        """Put another order in force: until it is thought through, the arm holds."""
+        now = self.now()
+        with self._lock:
+            self._order = order
+            self._thoughts.publish(matrix_message(self._no_rows(), now))
+            if decision is not None:
+                self._decisions.publish(decision_message(decision, now))
+
+    def _no_rows(self) -> FloatArray:
+        return np.zeros((0, self._manifest.thought.width), np.float32)
+
+
+def main() -> int:
+    """Entry point of the executable ``reasoning``."""
+    return run([ReasoningNode])
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,121 @@
+"""The supervisor of child processes. No ROS: any command will do."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from vla_ros.nodes.supervisor import DOMAINS, Supervisor, ended_how, free_domain, tail
+from vla_ros.types import VlaError
+
+PYTHON = sys.executable
+
+
+def announced(folder: Path, name: str) -> Path:
+    """A FIFO that a child writes to when it is ready, so that a test can wait for it without sleeping."""
+    path = folder / f'{name}.ready'
+    os.mkfifo(path)
+    return path
+
+
+def program(ready: Path, on_interrupt: str) -> list[str]:
+    code = (
+        'import signal, sys, threading\n'
+        f'def interrupted(*_):\n    {on_interrupt}\n'
+        'signal.signal(signal.SIGINT, interrupted)\n'
+        f'open({str(ready)!r}, "w").write("ready")\n'
+        'while True: signal.pause()\n'
+    )
+    return [PYTHON, '-c', code]
+
+
+def test_given_a_process_that_dies_the_error_is_one_sentence_with_the_end_of_its_log(tmp_path: Path):
+    with Supervisor(tmp_path, os.environ) as supervisor:
+        supervisor.start('action', [PYTHON, '-c', 'import sys; sys.exit("error: no limits, no motion")'])
+        supervisor._running[0].process.wait()
+
+        with pytest.raises(VlaError, match='action ended with code 1: error: no limits, no motion') as caught:
+            supervisor.check()
+
+    assert '\n' not in str(caught.value)
+
+
+def test_given_a_process_that_listens_it_is_interrupted_and_not_killed(tmp_path: Path):
+    ready = announced(tmp_path, 'polite')
+    supervisor = Supervisor(tmp_path, os.environ)
+    supervisor.start('polite', program(ready, 'print("arm at rest", flush=True); sys.exit(0)'))
+    ready.read_text()
+
+    assert supervisor.stop() == []
+    assert (tmp_path / 'polite.log').read_text().strip() == 'arm at rest'
+
+
+def test_given_a_deaf_process_and_its_child_both_are_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr('vla_ros.nodes.supervisor.PATIENCE', (0.05, 0.05))
+    ready = announced(tmp_path, 'deaf')
+    code = (
+        'import os, signal\n'
+        'signal.signal(signal.SIGINT, signal.SIG_IGN); signal.signal(signal.SIGTERM, signal.SIG_IGN)\n'
+        'child = os.fork()\n'
+        f'if child: open({str(ready)!r}, "w").write(str(child))\n'
+        'while True: signal.pause()\n'
+    )
+    supervisor = Supervisor(tmp_path, os.environ)
+    supervisor.start('deaf', [PYTHON, '-c', code])
+    child = int(ready.read_text())
+
+    assert supervisor.stop() == ['deaf']
+    assert is_dead(child)
+
+
+def is_dead(process: int) -> bool:
+    """Gone, or a zombie that nobody has collected yet."""
+    try:
+        state = Path(f'/proc/{process}/stat').read_text().rsplit(')', 1)[1].split()[0]
+    except FileNotFoundError:
+        return True
+    return state == 'Z'
+
+
+def test_given_several_processes_the_newest_is_stopped_first(tmp_path: Path):
+    order = tmp_path / 'order'
+    supervisor = Supervisor(tmp_path, os.environ)
+    for name in ('simulator', 'action'):
+        ready = announced(tmp_path, name)
+        supervisor.start(name, program(ready, f'open({str(order)!r}, "a").write("{name} "); sys.exit(0)'))
+        ready.read_text()
+
+    supervisor.stop()
+
+    assert order.read_text() == 'action simulator '
+
+
+def test_given_a_program_that_does_not_exist_the_error_names_it(tmp_path: Path):
+    with pytest.raises(VlaError, match='simulator could not be started: /no/such/program'):
+        Supervisor(tmp_path, os.environ).start('simulator', ['/no/such/program'])
+
+
+def test_given_a_signal_the_exit_code_is_told_in_words():
+    assert ended_how(-11) == 'was ended by SIGSEGV'
+    assert ended_how(3) == 'ended with code 3'
+
+
+def test_given_a_long_log_only_its_last_lines_are_repeated(tmp_path: Path):
+    log = tmp_path / 'x.log'
+    log.write_text('\n'.join(f'line {i}' for i in range(100)) + '\n\n')
+
+    assert tail(log, 2) == 'line 98 | line 99'
+
+
+def test_given_a_domain_in_use_on_this_machine_another_one_is_chosen():
+    first = free_domain(seed=5)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
+        holder.bind(('0.0.0.0', 7410 + 250 * first))
+        second = free_domain(seed=5)
+
+    assert second != first
+    assert {first, second} <= set(DOMAINS)

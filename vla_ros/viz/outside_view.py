@@ -1,0 +1,80 @@
+"""The robot from outside, drawn anew from the simulator's log of states: sharper than its cameras, and with shadows."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from pathlib import Path
+
+import mujoco
+import numpy as np
+
+from vla_ros.sim.cameras import Camera
+from vla_ros.sim.model import build_model
+from vla_ros.sim.scene import Scene
+from vla_ros.types import DoubleArray, ImageArray, VlaError
+
+SAME = 2e-4
+"""Two states that differ by less than this (rad, m) in every coordinate look alike and are drawn once."""
+
+
+@dataclass(frozen=True)
+class StateLog:
+    """``times`` (N,) seconds, not decreasing, and the state ``qpos`` (N, Q) of the simulated world at each."""
+
+    times: DoubleArray
+    qpos: DoubleArray
+
+    def at(self, time: float) -> DoubleArray:
+        """The newest state that is not later than ``time``, or the first."""
+        state: DoubleArray = self.qpos[max(0, bisect_right(self.times, time) - 1)]
+        return state
+
+
+def load_state_log(path: Path) -> StateLog:
+    """Read the log that the simulator leaves.
+
+    Raises:
+        VlaError: no such file, or one without equally long ``times`` and ``qpos``.
+    """
+    try:
+        with np.load(path) as content:
+            log = StateLog(content['times'], content['qpos'])
+    except (OSError, KeyError, ValueError) as error:
+        raise VlaError(
+            f'{path}: expected a state log of the simulator with times and qpos: {error}'
+        ) from error
+    if log.times.ndim != 1 or log.qpos.ndim != 2 or len(log.times) != len(log.qpos) or not len(log.times):
+        raise VlaError(
+            f'{path}: expected times (N,) and qpos (N, Q), found {log.times.shape} and {log.qpos.shape}'
+        )
+    return log
+
+
+class OutsideView:
+    """Draws states of one scene with the 'beauty' camera."""
+
+    def __init__(
+        self, scene: Scene, log: StateLog, width: int, height: int, *, shadows: bool = True, samples: int = 1
+    ) -> None:
+        self._log = log
+        self._model = build_model(scene)
+        self._data = mujoco.MjData(self._model)
+        if log.qpos.shape[1] != self._model.nq:
+            raise VlaError(
+                f'state log: expected {self._model.nq} coordinates for this scene, found {log.qpos.shape[1]}'
+            )
+        self._camera = Camera(
+            self._model, 'beauty', width, height, scene=scene, shadows=shadows, samples=samples
+        )
+        self._drawn: tuple[DoubleArray, ImageArray] | None = None
+
+    def at(self, time: float) -> ImageArray:
+        """The picture (height, width, 3) at ``time``, seconds of the log."""
+        state = self._log.at(time)
+        if self._drawn is not None and np.abs(state - self._drawn[0]).max() < SAME:
+            return self._drawn[1]
+        self._data.qpos[:] = state
+        mujoco.mj_forward(self._model, self._data)
+        self._drawn = state, self._camera.render(self._data)
+        return self._drawn[1]

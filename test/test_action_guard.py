@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,6 @@ from vla_ros.action.guard import (
     GuardReason,
     GuardSettings,
     Refusal,
-    RefusalCounter,
 )
 from vla_ros.action.limits import load_limits
 from vla_ros.action.shape import brake, shape
@@ -261,20 +259,3 @@ def test_given_a_check_nothing_is_modified():
     for field in ('times', 'positions', 'velocities', 'accelerations'):
         np.testing.assert_array_equal(getattr(plan, field), getattr(GOOD, field))
     np.testing.assert_array_equal(raw.positions, CENTRE + 1.0)
-
-
-def test_given_outcomes_from_many_threads_each_is_counted_by_its_reason():
-    counter = RefusalCounter()
-    stale = Refusal(GuardReason.STALE_THOUGHT, 'old.')
-
-    def work() -> None:
-        for _ in range(100):
-            counter.add(None)
-            counter.add(stale)
-
-    threads = [Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert counter.counts() == {'accepted': 400, 'stale_thought': 400}

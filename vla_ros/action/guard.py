@@ -6,8 +6,6 @@ a controller would execute from the numbers that would be sent.
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 
@@ -128,24 +126,6 @@ class Guard:
     def check_brake(self, trajectory: JointTrajectory) -> Refusal | None:
         """Refuse a braking plan only if it is not one: to brake is allowed at any time, from any speed."""
         return form_fault(trajectory, self.limits.names, self.settings.max_duration) or end_fault(trajectory)
-
-
-class RefusalCounter:
-    """Counts plans by outcome; any thread may add and read."""
-
-    def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
-        self._lock = threading.Lock()
-
-    def add(self, refusal: Refusal | None) -> None:
-        """Count one refusal, or one acceptance if there is none."""
-        with self._lock:
-            self._counts['accepted' if refusal is None else refusal.reason.value] += 1
-
-    def counts(self) -> dict[str, int]:
-        """How often each outcome came: 'accepted' and the reasons that came, by their values."""
-        with self._lock:
-            return dict(self._counts)
 
 
 def permission_fault(circumstances: Circumstances) -> Refusal | None:

@@ -8,7 +8,7 @@ from setuptools import find_packages, setup
 PACKAGE = 'vla_ros'
 HERE = Path(__file__).resolve().parent
 SHARED_FOLDERS = ('launch', 'config', 'models', 'rviz')
-NODES = ('simulator', 'perception', 'reasoning', 'action', 'composed')
+EXECUTABLES = ('simulator', 'perception', 'reasoning', 'action', 'composed', 'recorder')
 
 LINUX_X86 = 'platform_system == "Linux" and platform_machine == "x86_64"'
 ELSEWHERE = 'platform_system != "Linux" or platform_machine != "x86_64"'
@@ -97,7 +97,7 @@ setup(
     entry_points={
         'console_scripts': [
             'vla_ros = vla_ros.cli:main',
-            *(f'{node} = {PACKAGE}.nodes.{node}:main' for node in NODES),
+            *(f'{name} = {PACKAGE}.nodes.{name}:main' for name in EXECUTABLES),
         ],
     },
 )

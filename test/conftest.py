@@ -21,7 +21,7 @@ os.environ.setdefault('ROS_LOG_DIR', tempfile.mkdtemp(prefix='vla_ros_log_'))
 os.environ.update(environment(os.environ, simulator=True))
 
 DOMAINS = range(1, 101)  # above 101 the ports of a domain run into those that Linux hands out
-LOCKS = Path(tempfile.gettempdir()) / 'vla_ros_test_domains'
+LOCKS = Path(tempfile.gettempdir()) / f'vla_ros_test_domains_{os.getuid()}'
 
 
 @pytest.fixture

@@ -194,7 +194,8 @@ def yaml_value(value: Value) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        quoted = json.dumps(value, ensure_ascii=False)
+        return ''.join(c if c.isprintable() else f'\\U{ord(c):08x}' for c in quoted)
     return f'[{", ".join(yaml_value(item) for item in value)}]'
 
 

@@ -1,0 +1,100 @@
+"""Perception, reasoning and action on a robot: ``ros2 launch vla_ros vla.launch.py robot:=so101``.
+
+The nodes configure and activate themselves (``autostart:=false`` leaves that to a lifecycle manager), and the arm
+stays where it is until ``action/enable`` is called with true. What runs stands in ``vla_ros.graph``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import LifecycleNode, Node
+
+from vla_ros.graph import PARAMETERS_FILE, ROBOTS, Process, environment, processes
+from vla_ros.paths import PACKAGE, config_file
+
+FLAG = ['true', 'false']
+LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'fatal']
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Declare the arguments; the processes are made when their values are known."""
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument(
+                'robot', default_value='so101', choices=sorted(ROBOTS), description='Whose controllers to talk to.'
+            ),
+            DeclareLaunchArgument('namespace', default_value='', description='Namespace of all nodes and topics.'),
+            DeclareLaunchArgument(
+                'use_sim_time', default_value='false', choices=FLAG, description='Take the time from /clock.'
+            ),
+            DeclareLaunchArgument(
+                'params_file', default_value=str(config_file(PARAMETERS_FILE)), description='ROS parameter file.'
+            ),
+            DeclareLaunchArgument(
+                'bundle', default_value='', description='Name or folder of a model; empty: as in params_file.'
+            ),
+            DeclareLaunchArgument(
+                'autostart',
+                default_value='',
+                choices=['', *FLAG],
+                description='Configure and activate the nodes; empty: as in params_file.',
+            ),
+            DeclareLaunchArgument(
+                'composed', default_value='false', choices=FLAG, description='All nodes in one process.'
+            ),
+            DeclareLaunchArgument(
+                'simulator', default_value='false', choices=FLAG, description='A simulated robot instead of a real one.'
+            ),
+            DeclareLaunchArgument(
+                'log_level', default_value='info', choices=LOG_LEVELS, description='Log level of all nodes.'
+            ),
+            OpaqueFunction(function=start),
+        ]
+    )
+
+
+def start(context: LaunchContext) -> list[SetEnvironmentVariable | Node]:
+    """The environment and one action for each process."""
+
+    def value(name: str) -> str:
+        return LaunchConfiguration(name).perform(context)
+
+    simulator = value('simulator') == 'true'
+    graph = processes(
+        simulator=simulator,
+        composed=value('composed') == 'true',
+        robot=value('robot'),
+        namespace=value('namespace'),
+        parameters_file=Path(value('params_file')),
+        bundle=value('bundle'),
+        autostart=value('autostart') == 'true' if value('autostart') else None,
+        use_sim_time=value('use_sim_time') == 'true',
+        log_level=value('log_level'),
+    )
+    variables = environment(os.environ, simulator=simulator)
+    return [
+        *(SetEnvironmentVariable(name, content) for name, content in variables.items()),
+        *(node(process) for process in graph),
+    ]
+
+
+def node(process: Process) -> Node:
+    """A process as a launch action; one with several nodes must not be given a name, or all of them take it."""
+    common = {
+        'package': PACKAGE,
+        'executable': process.executable,
+        'namespace': process.namespace,
+        'parameters': [*map(str, process.parameter_files), dict(process.parameters)],
+        'remappings': list(process.remaps),
+        'arguments': list(process.arguments),
+        'ros_arguments': ['--log-level', process.log_level],
+        'output': 'screen',
+    }
+    if len(process.nodes) > 1:
+        return Node(**common)
+    return LifecycleNode(name=process.nodes[0], **common)

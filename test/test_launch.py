@@ -1,0 +1,234 @@
+"""The launch files, evaluated: what would run, with which parameters, remaps and arguments.
+
+Recording stand-ins take the place of the few names of ``launch`` and ``launch_ros`` that are used, so that this runs
+without a ROS installation; where there is one, the real thing is evaluated as well.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from vla_ros.graph import COMPOSED, MODEL_NODES, NODES, processes
+from vla_ros.paths import config_file
+
+LAUNCH = Path(__file__).resolve().parents[1] / 'launch'
+ARGUMENTS = {
+    'robot': 'so101',
+    'namespace': '',
+    'use_sim_time': 'false',
+    'params_file': str(config_file('vla.params.yaml')),
+    'bundle': '',
+    'autostart': '',
+    'composed': 'false',
+    'simulator': 'false',
+    'log_level': 'info',
+}
+
+
+class Recorded:
+    """Keeps what it was made with."""
+
+    def __init__(self, *values: Any, **options: Any) -> None:
+        self.values = values
+        self.options = options
+
+
+class LaunchConfiguration(Recorded):
+    def perform(self, context: dict[str, str]) -> str:
+        return context[self.values[0]]
+
+
+RECORDED = {
+    'launch': ['LaunchContext', 'LaunchDescription'],
+    'launch.actions': [
+        'DeclareLaunchArgument',
+        'IncludeLaunchDescription',
+        'OpaqueFunction',
+        'SetEnvironmentVariable',
+    ],
+    'launch.launch_description_sources': ['PythonLaunchDescriptionSource'],
+    'launch.substitutions': [],
+    'launch_ros': [],
+    'launch_ros.actions': ['LifecycleNode', 'Node'],
+}
+
+
+@pytest.fixture
+def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recording classes under the names of launch and launch_ros."""
+    for module_name, names in RECORDED.items():
+        module = ModuleType(module_name)
+        for name in names:
+            setattr(module, name, type(name, (Recorded,), {}))
+        monkeypatch.setitem(sys.modules, module_name, module)
+    sys.modules['launch.substitutions'].LaunchConfiguration = LaunchConfiguration  # type: ignore[attr-defined]
+    for name in (*os.environ,):
+        if name.startswith(('FASTRTPS_', 'FASTDDS_', 'ROS_AUTOMATIC_')):
+            monkeypatch.delenv(name)
+
+
+def load(file: str) -> Any:
+    """The module that a launch file is."""
+    spec = importlib.util.spec_from_file_location('launch_file', LAUNCH / file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def entities(file: str) -> list[Any]:
+    (found,) = load(file).generate_launch_description().values
+    return list(found)
+
+
+def kind(entity: Any) -> str:
+    return type(entity).__name__
+
+
+def evaluate(**given: str) -> list[Any]:
+    """The actions that vla.launch.py takes, given some of its arguments."""
+    (start,) = [entity for entity in entities('vla.launch.py') if kind(entity) == 'OpaqueFunction']
+    return list(start.options['function']({**ARGUMENTS, **given}))
+
+
+def nodes(**given: str) -> list[Any]:
+    return [action for action in evaluate(**given) if kind(action) in ('Node', 'LifecycleNode')]
+
+
+def test_the_arguments_and_their_defaults_are_the_documented_ones(stand_ins: None) -> None:
+    declared = [entity for entity in entities('vla.launch.py') if kind(entity) == 'DeclareLaunchArgument']
+
+    assert {argument.values[0]: argument.options['default_value'] for argument in declared} == ARGUMENTS
+    for argument in declared:
+        assert argument.options['description'].endswith('.')
+        choices = argument.options.get('choices')
+        assert choices is None or argument.options['default_value'] in choices
+
+
+def test_given_no_arguments_when_launched_then_the_model_runs_in_one_lifecycle_node_a_process(
+    stand_ins: None,
+) -> None:
+    found = nodes()
+
+    assert [kind(node) for node in found] == ['LifecycleNode'] * 3
+    for node, spec in zip(found, MODEL_NODES, strict=True):
+        assert node.options['package'] == 'vla_ros'
+        assert node.options['executable'] == node.options['name'] == spec.name
+        assert node.options['namespace'] == ''
+        assert node.options['parameters'] == [ARGUMENTS['params_file'], {'use_sim_time': False}]
+        assert node.options['remappings'] == [('joint_trajectory', 'joint_trajectory_controller/joint_trajectory')]
+        assert node.options['arguments'] == []
+        assert node.options['ros_arguments'] == ['--log-level', 'info']
+
+
+def test_given_all_arguments_when_launched_then_they_win_over_the_parameter_file(
+    stand_ins: None, tmp_path: Path
+) -> None:
+    file = tmp_path / 'mine.yaml'
+    file.touch()
+
+    found = nodes(
+        namespace='left',
+        use_sim_time='true',
+        params_file=str(file),
+        bundle=str(tmp_path),
+        autostart='false',
+        log_level='debug',
+    )
+
+    for node in found:
+        assert node.options['namespace'] == 'left'
+        given = {'use_sim_time': True, 'bundle': str(tmp_path), 'autostart': False}
+        assert node.options['parameters'] == [str(file), given]
+        assert node.options['ros_arguments'] == ['--log-level', 'debug']
+
+
+def test_given_autostart_true_when_launched_then_the_nodes_are_told_so(stand_ins: None) -> None:
+    for node in nodes(autostart='true'):
+        assert node.options['parameters'][-1] == {'use_sim_time': False, 'autostart': True}
+
+
+def test_given_the_simulator_when_launched_then_it_runs_and_nothing_is_remapped(stand_ins: None) -> None:
+    found = nodes(simulator='true')
+
+    assert [node.options['executable'] for node in found] == [spec.name for spec in NODES]
+    assert all(node.options['remappings'] == [] for node in found)
+
+
+@pytest.mark.parametrize('simulator', ['false', 'true'])
+def test_given_composed_when_launched_then_one_nameless_process_runs_all_nodes(
+    stand_ins: None, simulator: str
+) -> None:
+    (found,) = nodes(composed='true', simulator=simulator)
+
+    specs = NODES if simulator == 'true' else MODEL_NODES
+    assert kind(found) == 'Node'
+    assert found.options['executable'] == COMPOSED
+    assert found.options['arguments'] == [spec.name for spec in specs]
+    assert 'name' not in found.options
+
+
+def test_fast_dds_is_pointed_at_the_profile_before_any_node_starts(
+    stand_ins: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('vla_ros.graph._free_shared_memory', lambda: 2**34)
+    actions = evaluate()
+
+    kinds = [kind(action) for action in actions]
+    assert kinds == ['SetEnvironmentVariable'] * 2 + ['LifecycleNode'] * 3
+    assert {action.values[0]: action.values[1] for action in actions[:2]} == {
+        'FASTRTPS_DEFAULT_PROFILES_FILE': str(config_file('fastdds.xml')),
+        'FASTDDS_DEFAULT_PROFILES_FILE': str(config_file('fastdds.xml')),
+    }
+
+
+def test_only_a_simulated_robot_is_kept_off_the_network(stand_ins: None) -> None:
+    def variables(**given: str) -> dict[str, str]:
+        found = [action for action in evaluate(**given) if kind(action) == 'SetEnvironmentVariable']
+        return {action.values[0]: action.values[1] for action in found}
+
+    assert variables(simulator='true')['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
+    assert 'ROS_AUTOMATIC_DISCOVERY_RANGE' not in variables(simulator='false')
+
+
+def test_the_demo_is_the_same_launch_file_with_the_simulator(stand_ins: None) -> None:
+    (include,) = entities('demo.launch.py')
+
+    assert include.values[0].values == (str(LAUNCH / 'vla.launch.py'),)
+    assert include.options['launch_arguments'] == [('simulator', 'true')]
+
+
+def test_the_launch_file_and_the_command_line_start_the_same_processes(stand_ins: None) -> None:
+    launched = nodes(simulator='true')
+    commands = [process.command() for process in processes(simulator=True)]
+
+    assert [node.options['executable'] for node in launched] == [words[2].split('.')[-1] for words in commands]
+
+
+@pytest.mark.parametrize('file', ['vla.launch.py', 'demo.launch.py'])
+def test_real_launch_accepts_the_file(file: str) -> None:
+    pytest.importorskip('launch_ros')
+    from launch import LaunchContext, LaunchService
+    from launch.actions import DeclareLaunchArgument, OpaqueFunction
+    from launch.utilities import perform_substitutions
+    from launch_ros.actions import LifecycleNode
+
+    description = load(file).generate_launch_description()
+    if file == 'demo.launch.py':
+        LaunchService().include_launch_description(description)
+        return
+    context = LaunchContext()
+    for entity in description.entities:
+        if isinstance(entity, DeclareLaunchArgument):
+            context.launch_configurations[entity.name] = perform_substitutions(context, entity.default_value or [])
+    (start,) = [entity for entity in description.entities if isinstance(entity, OpaqueFunction)]
+    actions = start.execute(context) or []
+    assert len([action for action in actions if isinstance(action, LifecycleNode)]) == len(MODEL_NODES)

@@ -26,14 +26,21 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
             DeclareLaunchArgument(
-                'robot', default_value='so101', choices=sorted(ROBOTS), description='Whose controllers to talk to.'
+                'robot',
+                default_value='so101',
+                choices=sorted(ROBOTS),
+                description='Whose controllers to talk to.',
             ),
-            DeclareLaunchArgument('namespace', default_value='', description='Namespace of all nodes and topics.'),
+            DeclareLaunchArgument(
+                'namespace', default_value='', description='Namespace of all nodes and topics.'
+            ),
             DeclareLaunchArgument(
                 'use_sim_time', default_value='false', choices=FLAG, description='Take the time from /clock.'
             ),
             DeclareLaunchArgument(
-                'params_file', default_value=str(config_file(PARAMETERS_FILE)), description='ROS parameter file.'
+                'params_file',
+                default_value=str(config_file(PARAMETERS_FILE)),
+                description='ROS parameter file.',
             ),
             DeclareLaunchArgument(
                 'bundle', default_value='', description='Name or folder of a model; empty: as in params_file.'
@@ -48,7 +55,10 @@ def generate_launch_description() -> LaunchDescription:
                 'composed', default_value='false', choices=FLAG, description='All nodes in one process.'
             ),
             DeclareLaunchArgument(
-                'simulator', default_value='false', choices=FLAG, description='A simulated robot instead of a real one.'
+                'simulator',
+                default_value='false',
+                choices=FLAG,
+                description='A simulated robot instead of a real one.',
             ),
             DeclareLaunchArgument(
                 'log_level', default_value='info', choices=LOG_LEVELS, description='Log level of all nodes.'

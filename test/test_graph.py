@@ -34,12 +34,16 @@ def of(name: str, found: tuple[Process, ...]) -> Process:
     return next(process for process in found if process.executable == name)
 
 
-def test_given_a_robot_when_asked_then_each_model_node_is_a_process_and_motion_goes_to_its_controller() -> None:
+def test_given_a_robot_when_asked_then_each_model_node_is_a_process_and_motion_goes_to_its_controller() -> (
+    None
+):
     found = processes(simulator=False)
 
     assert [process.executable for process in found] == ['perception', 'reasoning', 'action']
     assert all(process.nodes == (process.executable,) for process in found)
-    assert of('action', found).remaps == (('joint_trajectory', 'joint_trajectory_controller/joint_trajectory'),)
+    assert of('action', found).remaps == (
+        ('joint_trajectory', 'joint_trajectory_controller/joint_trajectory'),
+    )
 
 
 def test_given_the_simulator_when_asked_then_it_runs_too_and_motion_goes_to_it() -> None:
@@ -127,7 +131,9 @@ def test_a_command_puts_its_own_arguments_before_those_of_ros() -> None:
     assert found == expected + ros.split()
 
 
-def test_given_a_command_when_ros_reads_it_then_names_types_and_values_arrive(ros_domain: int, tmp_path: Path) -> None:
+def test_given_a_command_when_ros_reads_it_then_names_types_and_values_arrive(
+    ros_domain: int, tmp_path: Path
+) -> None:
     pytest.importorskip('rclpy')
     file = tmp_path / 'file.yaml'
     file.write_text('/**/perception: {ros__parameters: {bundle: from file, rate: 5.0}}\n')
@@ -152,7 +158,9 @@ def test_given_a_command_when_ros_reads_it_then_names_types_and_values_arrive(ro
     ros_arguments = process.command()[3:]
 
     program = [sys.executable, '-c', LISTENING_NODE, *ros_arguments]
-    said = json.loads(subprocess.run(program, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+    said = json.loads(
+        subprocess.run(program, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+    )
 
     assert said['name'] == '/left/perception'
     assert said['topic'] == '/left/controller/joint_trajectory'
@@ -163,8 +171,15 @@ def test_given_a_command_when_ros_reads_it_then_names_types_and_values_arrive(ro
     }
 
 
-@given(st.floats(allow_nan=False) | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(codec='utf-8')))
-def test_a_value_in_yaml_is_read_back_as_the_same_value_of_the_same_type(value: float | bool | int | str) -> None:
+@given(
+    st.floats(allow_nan=False)
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.text(st.characters(codec='utf-8'))
+)
+def test_a_value_in_yaml_is_read_back_as_the_same_value_of_the_same_type(
+    value: float | bool | int | str,
+) -> None:
     read = yaml.safe_load(yaml_value(value))
 
     assert (type(read), read) == (type(value), value)
@@ -177,7 +192,9 @@ def test_every_node_of_the_shipped_parameter_file_exists() -> None:
     assert all(set(values) == {'ros__parameters'} for values in content.values())
 
 
-def test_given_room_in_shared_memory_when_asked_then_fast_dds_reads_our_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_given_room_in_shared_memory_when_asked_then_fast_dds_reads_our_profile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(graph, '_free_shared_memory', lambda: graph.SHARED_MEMORY_NEEDED)
 
     profile = str(config_file('fastdds.xml'))

@@ -124,7 +124,9 @@ def test_given_no_arguments_when_launched_then_the_model_runs_in_one_lifecycle_n
         assert node.options['executable'] == node.options['name'] == spec.name
         assert node.options['namespace'] == ''
         assert node.options['parameters'] == [ARGUMENTS['params_file'], {'use_sim_time': False}]
-        assert node.options['remappings'] == [('joint_trajectory', 'joint_trajectory_controller/joint_trajectory')]
+        assert node.options['remappings'] == [
+            ('joint_trajectory', 'joint_trajectory_controller/joint_trajectory')
+        ]
         assert node.options['arguments'] == []
         assert node.options['ros_arguments'] == ['--log-level', 'info']
 
@@ -210,7 +212,9 @@ def test_the_launch_file_and_the_command_line_start_the_same_processes(stand_ins
     launched = nodes(simulator='true')
     commands = [process.command() for process in processes(simulator=True)]
 
-    assert [node.options['executable'] for node in launched] == [words[2].split('.')[-1] for words in commands]
+    assert [node.options['executable'] for node in launched] == [
+        words[2].split('.')[-1] for words in commands
+    ]
 
 
 @pytest.mark.parametrize('file', ['vla.launch.py', 'demo.launch.py'])
@@ -228,7 +232,9 @@ def test_real_launch_accepts_the_file(file: str) -> None:
     context = LaunchContext()
     for entity in description.entities:
         if isinstance(entity, DeclareLaunchArgument):
-            context.launch_configurations[entity.name] = perform_substitutions(context, entity.default_value or [])
+            context.launch_configurations[entity.name] = perform_substitutions(
+                context, entity.default_value or []
+            )
     (start,) = [entity for entity in description.entities if isinstance(entity, OpaqueFunction)]
     actions = start.execute(context) or []
     assert len([action for action in actions if isinstance(action, LifecycleNode)]) == len(MODEL_NODES)

@@ -20,7 +20,17 @@ from vla_ros.paths import bundle_directory, config_file, places, share_directory
 from vla_ros.types import VlaError
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ('launch', 'config', 'models', 'rviz', 'resource', 'vla_ros', 'package.xml', 'setup.py', 'setup.cfg')
+SOURCES = (
+    'launch',
+    'config',
+    'models',
+    'rviz',
+    'resource',
+    'vla_ros',
+    'package.xml',
+    'setup.py',
+    'setup.cfg',
+)
 
 
 @pytest.fixture
@@ -54,7 +64,9 @@ def test_every_message_package_that_is_imported_is_an_exec_depend() -> None:
         for line in map(str.strip, path.read_text(encoding='utf-8').splitlines())
         if line.startswith(('import ', 'from '))
     }
-    messages = {name for name in imported if name == 'rclpy' or name.endswith(('_msgs', '_srvs', '_interfaces'))}
+    messages = {
+        name for name in imported if name == 'rclpy' or name.endswith(('_msgs', '_srvs', '_interfaces'))
+    }
 
     assert messages - depends == set()
 
@@ -66,7 +78,9 @@ def test_versions_agree(setup_arguments: dict[str, Any]) -> None:
     assert declared == setup_arguments['version'] == vla_ros.__version__
 
 
-def test_every_node_has_an_executable_and_every_executable_has_a_main(setup_arguments: dict[str, Any]) -> None:
+def test_every_node_has_an_executable_and_every_executable_has_a_main(
+    setup_arguments: dict[str, Any],
+) -> None:
     scripts = dict(script.split(' = ') for script in setup_arguments['entry_points']['console_scripts'])
     missing = {*(spec.name for spec in NODES), COMPOSED, 'vla_ros'} - set(scripts)
     assert missing == set()
@@ -88,7 +102,9 @@ def test_every_pinned_requirement_is_pinned_once_a_python(setup_arguments: dict[
         for line in lines
     ]
     for version in ('3.10', '3.11', '3.12', '3.13'):
-        applying = [pin for pin in pins if pin.marker is None or pin.marker.evaluate({'python_version': version})]
+        applying = [
+            pin for pin in pins if pin.marker is None or pin.marker.evaluate({'python_version': version})
+        ]
         names = [pin.name.lower().replace('_', '-') for pin in applying]
         assert sorted(set(names)) == sorted(names)
         assert {requirement.name.lower() for requirement in wanted} - set(names) == set()
@@ -139,7 +155,9 @@ def test_colcon_installs_executables_and_shared_files(workspace: Path) -> None:
 @pytest.mark.slow
 def test_an_installed_package_finds_its_own_files(workspace: Path) -> None:
     libraries = next(workspace.glob('lib/python*/site-packages'))
-    program = 'import vla_ros.paths as p; print(p.__file__, p.share_directory(), p.bundle_directory("sample"))'
+    program = (
+        'import vla_ros.paths as p; print(p.__file__, p.share_directory(), p.bundle_directory("sample"))'
+    )
     said = subprocess.run(
         [sys.executable, '-c', program],
         capture_output=True,
@@ -174,7 +192,9 @@ def test_in_the_source_tree_the_source_tree_is_the_share_directory() -> None:
 
 
 @pytest.mark.parametrize('place', ['own prefix', 'python prefix', 'ament'])
-def test_given_files_in_one_place_only_when_asked_then_they_are_found_there(tmp_path: Path, place: str) -> None:
+def test_given_files_in_one_place_only_when_asked_then_they_are_found_there(
+    tmp_path: Path, place: str
+) -> None:
     module = tmp_path / 'own prefix' / 'lib' / 'python3.x' / 'site-packages' / 'vla_ros' / 'paths.py'
     shared = tmp_path / place / 'share' / 'vla_ros'
     shared.mkdir(parents=True)
@@ -190,7 +210,10 @@ def test_given_files_in_one_place_only_when_asked_then_they_are_found_there(tmp_
 
 
 def test_given_no_files_when_asked_then_the_error_lists_every_place(tmp_path: Path) -> None:
-    module, environment = tmp_path / 'a' / 'b' / 'vla_ros' / 'paths.py', {'AMENT_PREFIX_PATH': '/opt/ros/none'}
+    module, environment = (
+        tmp_path / 'a' / 'b' / 'vla_ros' / 'paths.py',
+        {'AMENT_PREFIX_PATH': '/opt/ros/none'},
+    )
 
     with pytest.raises(VlaError) as refusal:
         share_directory(module=module, prefix=str(tmp_path), environment=environment)

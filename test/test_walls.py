@@ -16,7 +16,9 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / 'vla_ros'
 LONG, TOO_LONG = 300, 330  # lines of a file
 
-ROS = re.compile(r'(rclpy|launch|launch_ros|ament_index_python|cv_bridge|std_srvs|\w+_msgs|\w+_interfaces)(\.|$)')
+ROS = re.compile(
+    r'(rclpy|launch|launch_ros|ament_index_python|cv_bridge|std_srvs|\w+_msgs|\w+_interfaces)(\.|$)'
+)
 TRAINING = re.compile(r'(torch|torchvision|transformers|accelerate|peft|trl|datasets|onnxscript)(\.|$)')
 LAZY_BACKEND = re.compile(r'reasoning/transformers_\w+\.py')
 
@@ -75,9 +77,14 @@ def nothing_below_knows_nodes(path: str, found: Import) -> bool:
 
 WALLS = (
     Wall('rclpy and message classes stay in nodes/', only_nodes_know_ros),
-    Wall('torch and its libraries stay in training/, or lazy in reasoning/transformers_*.py', only_training_knows_torch),
+    Wall(
+        'torch and its libraries stay in training/, or lazy in reasoning/transformers_*.py',
+        only_training_knows_torch,
+    ),
     Wall('sim/ knows nothing of the model', simulator_knows_no_model),
-    Wall('perception/, reasoning/ and action/ know nothing of what surrounds them', model_knows_no_surroundings),
+    Wall(
+        'perception/, reasoning/ and action/ know nothing of what surrounds them', model_knows_no_surroundings
+    ),
     Wall('nodes/ imports the others, never the other way round', nothing_below_knows_nodes),
 )
 
@@ -145,7 +152,11 @@ def test_the_wall_stands(wall: Wall) -> None:
         ('sim/a.py', 'from ..action.guard import Guard', 2),
         ('sim/a.py', 'from .. import training', 2),
         ('action/a.py', 'from vla_ros.sim.world import World', 3),
-        ('perception/a.py', 'from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import vla_ros.nodes', 3),
+        (
+            'perception/a.py',
+            'from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import vla_ros.nodes',
+            3,
+        ),
         ('viz/a.py', 'import vla_ros.nodes.qos', 4),
         ('training/a.py', 'def f():\n    from ..nodes import qos', 4),
     ],
@@ -164,7 +175,10 @@ def test_given_a_planted_breach_when_checked_then_its_wall_says_where(
 @pytest.mark.parametrize(
     ('path', 'line'),
     [
-        ('nodes/a.py', 'import rclpy\nfrom sensor_msgs.msg import Image\nfrom vla_ros.sim.world import World'),
+        (
+            'nodes/a.py',
+            'import rclpy\nfrom sensor_msgs.msg import Image\nfrom vla_ros.sim.world import World',
+        ),
         ('training/a.py', 'import torch\nfrom vla_ros.sim.world import World'),
         ('reasoning/transformers_backend.py', 'def load():\n    import torch, transformers'),
         ('cli.py', 'def demo():\n    from vla_ros.nodes import supervisor'),
@@ -172,7 +186,9 @@ def test_given_a_planted_breach_when_checked_then_its_wall_says_where(
         ('evaluation/a.py', 'import rosbags\nimport mcap_ros2.decoder'),
     ],
 )
-def test_given_an_honest_file_when_checked_then_no_wall_complains(tmp_path: Path, path: str, line: str) -> None:
+def test_given_an_honest_file_when_checked_then_no_wall_complains(
+    tmp_path: Path, path: str, line: str
+) -> None:
     plant(tmp_path, path, line)
 
     assert [found for wall in WALLS for found in breaches(tmp_path, wall)] == []
@@ -191,7 +207,9 @@ def test_every_file_is_short_enough_to_hold_one_idea() -> None:
         if LONG < length <= TOO_LONG:
             warnings.warn(f'{path.relative_to(PACKAGE)} has {length} lines', stacklevel=1)
 
-    assert {str(path.relative_to(PACKAGE)): length for path, length in lengths.items() if length > TOO_LONG} == {}
+    assert {
+        str(path.relative_to(PACKAGE)): length for path, length in lengths.items() if length > TOO_LONG
+    } == {}
 
 
 def test_every_folder_with_python_files_is_a_package() -> None:
@@ -200,7 +218,9 @@ def test_every_folder_with_python_files_is_a_package() -> None:
     assert [str(folder) for folder in folders if not (folder / '__init__.py').is_file()] == []
 
 
-def test_given_a_robot_without_torch_when_it_imports_everything_but_training_then_nothing_is_missing() -> None:
+def test_given_a_robot_without_torch_when_it_imports_everything_but_training_then_nothing_is_missing() -> (
+    None
+):
     """What the source does not show: an import that leads to torch by way of another room or library."""
     modules = sorted(
         '.'.join(path.relative_to(PACKAGE.parent).with_suffix('').parts)
@@ -214,6 +234,8 @@ sys.modules.update(dict.fromkeys(absent))
 for module in {modules!r}:
     importlib.import_module(module)
 """
-    ended = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, cwd=PACKAGE.parent)
+    ended = subprocess.run(
+        [sys.executable, '-c', program], capture_output=True, text=True, cwd=PACKAGE.parent
+    )
 
     assert ended.returncode == 0, ended.stderr

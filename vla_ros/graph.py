@@ -40,7 +40,9 @@ class NodeSpec:
 
 SIMULATOR = NodeSpec('simulator', 'the simulated robot: joint states and cameras out, joint trajectories in')
 PERCEPTION = NodeSpec('perception', 'camera images to visual tokens')
-REASONING = NodeSpec('reasoning', 'words and visual tokens to a chain of thought, a decision and thought vectors')
+REASONING = NodeSpec(
+    'reasoning', 'words and visual tokens to a chain of thought, a decision and thought vectors'
+)
 ACTION = NodeSpec('action', 'visual tokens, thought vectors and joint states to joint trajectories')
 
 # In the order in which data flows. Stop them in the reverse order, so that what moves the arm ends first.

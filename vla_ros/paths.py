@@ -37,7 +37,9 @@ def share_directory(
         if (candidate / 'package.xml').is_file():
             return candidate
     looked_at = ', '.join(str(candidate) for candidate in candidates)
-    raise VlaError(f'the shared files of {PACKAGE} are missing: no package.xml in {looked_at}; install it again')
+    raise VlaError(
+        f'the shared files of {PACKAGE} are missing: no package.xml in {looked_at}; install it again'
+    )
 
 
 def places(module: Path, prefix: str, environment: Mapping[str, str]) -> tuple[Path, ...]:
@@ -47,7 +49,9 @@ def places(module: Path, prefix: str, environment: Mapping[str, str]) -> tuple[P
     source_tree = module.parent.parent
     # <prefix>/lib/python3.x/site-packages/vla_ros/paths.py: true of pip, pip --user and colcon alike.
     own_prefix = [module.parents[4] / shared] if len(module.parents) > 4 else []
-    ament = [Path(entry) / shared for entry in environment.get('AMENT_PREFIX_PATH', '').split(os.pathsep) if entry]
+    ament = [
+        Path(entry) / shared for entry in environment.get('AMENT_PREFIX_PATH', '').split(os.pathsep) if entry
+    ]
     return tuple(dict.fromkeys([source_tree, *own_prefix, Path(prefix) / shared, *ament]))
 
 
@@ -77,4 +81,6 @@ def bundle_directory(bundle: str) -> Path:
     if bundle and given.is_dir():
         return given.resolve()
     known = ', '.join(names) or 'none'
-    raise VlaError(f'bundle: expected a folder or the name of a bundle in {models} ({known}), found {bundle!r}')
+    raise VlaError(
+        f'bundle: expected a folder or the name of a bundle in {models} ({known}), found {bundle!r}'
+    )

@@ -33,7 +33,7 @@ def program(ready: Path, on_interrupt: str) -> list[str]:
     return [PYTHON, '-c', code]
 
 
-def test_given_a_process_that_dies_the_error_is_one_sentence_with_the_end_of_its_log(tmp_path: Path):
+def test_given_a_process_that_dies_the_error_is_one_sentence_with_the_end_of_its_log(tmp_path: Path) -> None:
     with Supervisor(tmp_path, os.environ) as supervisor:
         supervisor.start('action', [PYTHON, '-c', 'import sys; sys.exit("error: no limits, no motion")'])
         supervisor._running[0].process.wait()
@@ -44,7 +44,7 @@ def test_given_a_process_that_dies_the_error_is_one_sentence_with_the_end_of_its
     assert '\n' not in str(caught.value)
 
 
-def test_given_a_process_that_listens_it_is_interrupted_and_not_killed(tmp_path: Path):
+def test_given_a_process_that_listens_it_is_interrupted_and_not_killed(tmp_path: Path) -> None:
     ready = announced(tmp_path, 'polite')
     supervisor = Supervisor(tmp_path, os.environ)
     supervisor.start('polite', program(ready, 'print("arm at rest", flush=True); sys.exit(0)'))
@@ -54,7 +54,9 @@ def test_given_a_process_that_listens_it_is_interrupted_and_not_killed(tmp_path:
     assert (tmp_path / 'polite.log').read_text().strip() == 'arm at rest'
 
 
-def test_given_a_deaf_process_and_its_child_both_are_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_given_a_deaf_process_and_its_child_both_are_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr('vla_ros.nodes.supervisor.PATIENCE', (0.05, 0.05))
     ready = announced(tmp_path, 'deaf')
     code = (
@@ -81,7 +83,7 @@ def is_dead(process: int) -> bool:
     return state == 'Z'
 
 
-def test_given_several_processes_the_newest_is_stopped_first(tmp_path: Path):
+def test_given_several_processes_the_newest_is_stopped_first(tmp_path: Path) -> None:
     order = tmp_path / 'order'
     supervisor = Supervisor(tmp_path, os.environ)
     for name in ('simulator', 'action'):
@@ -94,24 +96,24 @@ def test_given_several_processes_the_newest_is_stopped_first(tmp_path: Path):
     assert order.read_text() == 'action simulator '
 
 
-def test_given_a_program_that_does_not_exist_the_error_names_it(tmp_path: Path):
+def test_given_a_program_that_does_not_exist_the_error_names_it(tmp_path: Path) -> None:
     with pytest.raises(VlaError, match='simulator could not be started: /no/such/program'):
         Supervisor(tmp_path, os.environ).start('simulator', ['/no/such/program'])
 
 
-def test_given_a_signal_the_exit_code_is_told_in_words():
+def test_given_a_signal_the_exit_code_is_told_in_words() -> None:
     assert ended_how(-11) == 'was ended by SIGSEGV'
     assert ended_how(3) == 'ended with code 3'
 
 
-def test_given_a_long_log_only_its_last_lines_are_repeated(tmp_path: Path):
+def test_given_a_long_log_only_its_last_lines_are_repeated(tmp_path: Path) -> None:
     log = tmp_path / 'x.log'
     log.write_text('\n'.join(f'line {i}' for i in range(100)) + '\n\n')
 
     assert tail(log, 2) == 'line 98 | line 99'
 
 
-def test_given_a_domain_in_use_on_this_machine_another_one_is_chosen():
+def test_given_a_domain_in_use_on_this_machine_another_one_is_chosen() -> None:
     first = free_domain(seed=5)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
         holder.bind(('0.0.0.0', 7410 + 250 * first))

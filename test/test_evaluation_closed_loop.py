@@ -87,7 +87,7 @@ def impossible() -> Episode:
     return Episode(0, SEED, 'no_such_object', ABSENT, f'touch the {ABSENT}')
 
 
-def test_an_expert_in_the_loop_touches_the_object_within_its_delays():
+def test_an_expert_in_the_loop_touches_the_object_within_its_delays() -> None:
     outcome = run_trial(touch(), brain(touch()))
 
     assert (outcome.success, outcome.failure) == (True, '')
@@ -95,13 +95,13 @@ def test_an_expert_in_the_loop_touches_the_object_within_its_delays():
     assert outcome.refused_plans == {}
 
 
-def test_the_same_trial_twice_gives_the_same_outcome_to_the_last_bit():
+def test_the_same_trial_twice_gives_the_same_outcome_to_the_last_bit() -> None:
     first, second = (run_trial(touch(), brain(touch())) for _ in range(2))
 
     assert (first.seconds, first.farthest) == (second.seconds, second.farthest)
 
 
-def test_the_model_sees_both_cameras_as_the_simulator_publishes_them_at_the_replanning_period():
+def test_the_model_sees_both_cameras_as_the_simulator_publishes_them_at_the_replanning_period() -> None:
     encoder = CountingEncoder()
 
     run_trial(
@@ -114,35 +114,35 @@ def test_the_model_sees_both_cameras_as_the_simulator_publishes_them_at_the_repl
     assert {b[0].stamp - a[0].stamp for a, b in zip(encoder.frames, encoder.frames[1:])} == {250_000_000}
 
 
-def test_nothing_moves_before_the_first_thought_can_have_been_made():
+def test_nothing_moves_before_the_first_thought_can_have_been_made() -> None:
     early = run_trial(touch(), brain(touch(), Verdict.GO), Timing(thought_delay=0.35))
     late = run_trial(touch(), brain(touch(), Verdict.GO), Timing(thought_delay=1.35))
 
     assert late.seconds - early.seconds == pytest.approx(1.0, abs=0.25)
 
 
-def test_a_refused_order_with_a_still_arm_is_a_success():
+def test_a_refused_order_with_a_still_arm_is_a_success() -> None:
     outcome = run_trial(impossible(), brain(impossible(), Verdict.REFUSED, move=False))
 
     assert (outcome.success, outcome.refused, outcome.failure) == (True, True, '')
     assert outcome.farthest < 0.02
 
 
-def test_acting_on_an_impossible_order_is_a_failure_even_if_it_is_refused_later():
+def test_acting_on_an_impossible_order_is_a_failure_even_if_it_is_refused_later() -> None:
     refusal = [Decision(Verdict.REFUSED, 'there is no orange cube', '', '')]
 
     assert refusal_failure(refusal, farthest=0.03) == 'moved'
     assert refusal_failure(refusal, farthest=0.01) == ''
 
 
-def test_a_verdict_of_unsure_is_no_refusal():
+def test_a_verdict_of_unsure_is_no_refusal() -> None:
     unsure = [Decision(Verdict.UNSURE, '', '', '')]
 
     assert refusal_failure(unsure, farthest=0.0) == 'unsure'
     assert refusal_failure([], farthest=0.0) == 'unsure'
 
 
-def test_a_false_refusal_is_its_own_category_and_not_a_timeout():
+def test_a_false_refusal_is_its_own_category_and_not_a_timeout() -> None:
     outcome = run_trial(touch(), brain(touch(), Verdict.REFUSED, move=False))
 
     assert (outcome.success, outcome.failure, outcome.refused) == (False, 'refused', True)

@@ -62,17 +62,22 @@ def list_episodes(task: str, count: int, seed: int, wordings: dict[str, tuple[st
         )
     templates = templates_of(wordings, task)
     order = np.random.default_rng([seed, len(templates)]).permutation(len(templates))
-    return [_episode(task, i, seed + i, templates[order[i % len(templates)]]) for i in range(count)]
+    episodes: list[Episode] = []
+    for index in range(count):
+        # Half of the missing objects are hard: a scene that allows none is made up for by the next that does.
+        hard = 2 * sum(episode.hard for episode in episodes) <= index
+        template = templates[order[index % len(templates)]]
+        episodes.append(_episode(task, index, seed + index, template, hard))
+    return episodes
 
 
-def _episode(task: str, index: int, seed: int, template: str) -> Episode:
+def _episode(task: str, index: int, seed: int, template: str, hard: bool) -> Episode:
     rng = np.random.default_rng([seed, 7])
     names = [thing.name for thing in sample_scene(seed).objects]
     if task == 'touch':
         wanted = names[int(rng.integers(len(names)))]
         return Episode(index, seed, task, wanted, say(template, wanted))
-    # Every second one is hard if the scene allows it: only the binding of colour to shape tells.
-    wanted, hard = missing_object(names, rng, hard=index % 2 == 0)
+    wanted, hard = missing_object(names, rng, hard=hard)
     return Episode(index, seed, task, wanted, say(template, wanted), hard)
 
 

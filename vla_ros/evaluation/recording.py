@@ -112,9 +112,14 @@ def commanded(recording: Recording, times: Sequence[float]) -> DoubleArray:
 
 
 def along(plan: JointTrajectory, start: DoubleArray, seconds: DoubleArray) -> DoubleArray:
-    """Positions (N, J) of a plan ``seconds`` (N,) after it began at ``start`` (J,); it holds at its end."""
-    knots = np.concatenate([[0.0], plan.times])
-    positions = np.concatenate([start[None], plan.positions])
+    """Positions (N, J) of a plan ``seconds`` (N,) after it began; it holds at its end.
+
+    Args:
+        start: (J,) where it begins, if it has no point at time zero.
+    """
+    knots, positions = plan.times, plan.positions
+    if knots[0] > 0:
+        knots, positions = np.concatenate([[0.0], knots]), np.concatenate([start[None], positions])
     return np.stack([np.interp(seconds, knots, column) for column in positions.T], axis=1).reshape(
         len(seconds), -1
     )

@@ -1,0 +1,125 @@
+"""The list of trials and the words they are given in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from vla_ros.evaluation.episodes import FIRST_HELD_OUT_SEED, list_episodes
+from vla_ros.evaluation.segments import Ending
+from vla_ros.evaluation.story import IMPOSSIBLE, make_story
+from vla_ros.evaluation.wordings import HELD_OUT, load_wordings, say, templates_of
+from vla_ros.types import VlaError
+
+WORDINGS = load_wordings(HELD_OUT)
+
+
+def names(seed: int) -> set[str]:
+    return {thing.name for thing in list_episodes('touch', 1, seed, WORDINGS)[0].scene().objects}
+
+
+def test_the_same_seed_gives_the_same_list_and_another_seed_another_one() -> None:
+    first, again = (list_episodes('touch', 30, FIRST_HELD_OUT_SEED, WORDINGS) for _ in range(2))
+
+    assert first == again
+    assert first != list_episodes('touch', 30, FIRST_HELD_OUT_SEED + 1000, WORDINGS)
+
+
+def test_episode_i_plays_in_the_scene_of_seed_plus_i_and_names_an_object_that_is_there() -> None:
+    for index, episode in enumerate(list_episodes('touch', 20, FIRST_HELD_OUT_SEED + 500, WORDINGS)):
+        assert episode.seed == FIRST_HELD_OUT_SEED + 500 + index
+        assert episode.wanted in names(episode.seed)
+        assert episode.wanted in episode.instruction
+
+
+def test_wordings_take_turns_so_that_each_is_asked_equally_often() -> None:
+    templates = WORDINGS['touch']
+    episodes = list_episodes('touch', 3 * len(templates), FIRST_HELD_OUT_SEED, WORDINGS)
+
+    asked = Counter(e.instruction.replace(e.wanted, '{object}') for e in episodes)
+
+    assert asked == dict.fromkeys(templates, 3)
+
+
+def test_an_object_that_is_missing_is_missing_and_half_of_them_are_hard() -> None:
+    episodes = list_episodes('no_such_object', 40, FIRST_HELD_OUT_SEED, WORDINGS)
+
+    for episode in episodes:
+        present = names(episode.seed)
+        colour, shape = episode.wanted.split()
+        both = any(colour in name for name in present) and any(shape in name for name in present)
+        assert episode.wanted not in present
+        assert episode.hard == both
+    assert 19 <= sum(episode.hard for episode in episodes) <= 21
+
+
+@pytest.mark.parametrize(
+    ('task', 'count', 'seed', 'says'),
+    [
+        ('juggle', 1, 1_000_000, "task: expected one of .*, found 'juggle'"),
+        ('touch', 0, 1_000_000, 'episodes: expected at least 1'),
+        ('touch', 2, 1_999_999, 'seed: expected .* <= 2000000'),
+        ('touch', 1, -1, 'seed: expected 0 <= seed'),
+    ],
+)
+def test_what_is_not_ours_to_run_is_refused(task: str, count: int, seed: int, says: str) -> None:
+    with pytest.raises(VlaError, match=says):
+        list_episodes(task, count, seed, WORDINGS)
+
+
+def test_the_last_seed_of_our_own_range_may_be_used() -> None:
+    assert list_episodes('touch', 1, 1_999_999, WORDINGS)[0].seed == 1_999_999
+
+
+def test_a_task_without_sentences_of_its_own_borrows_those_of_touch() -> None:
+    assert templates_of({'touch': ('tap {object}',)}, 'no_such_object') == ('tap {object}',)
+    assert templates_of({'touch': ('a',), 'no_such_object': ('b',)}, 'no_such_object') == ('b',)
+
+
+@pytest.mark.parametrize(
+    ('content', 'says'),
+    [
+        ('touch: [}', 'is not YAML'),
+        ('- touch', 'expected a mapping'),
+        ('touch: tap it', 'expected a list of sentences'),
+        ('touch: ["tap {thing}"]', 'expected {object} or {target}'),
+        ('touch: ["tap {object"]', 'is not a template'),
+        ('touch: ["tap {0}"]', 'expected {object} or {target}'),
+        ('{}', 'expected a mapping'),
+    ],
+)
+def test_a_wordings_file_that_cannot_be_meant_is_refused_in_one_sentence(
+    tmp_path: Path, content: str, says: str
+) -> None:
+    path = tmp_path / 'wordings.yaml'
+    path.write_text(content)
+
+    with pytest.raises(VlaError, match=says) as caught:
+        load_wordings(path)
+
+    assert str(path) in str(caught.value)
+    assert '\n' not in str(caught.value)
+
+
+def test_the_words_name_object_and_target() -> None:
+    assert (
+        say('put the {object} on the {target}', 'red cube', 'blue plate')
+        == 'put the red cube on the blue plate'
+    )
+
+
+def test_the_story_asks_for_three_objects_that_are_there_and_one_that_is_not() -> None:
+    for seed in range(1_000_000, 1_000_020):
+        story = make_story(seed)
+        present = {thing.name for thing in story.scene().objects}
+        endings = [order.expected for order in story.orders]
+
+        assert [order.wanted in present for order in story.orders] == [e is Ending.DONE for e in endings]
+        assert endings.count(Ending.REFUSED) == 1 and endings[IMPOSSIBLE] is Ending.REFUSED
+
+
+def test_a_story_of_a_seed_that_is_not_ours_is_refused() -> None:
+    with pytest.raises(VlaError, match='seed'):
+        make_story(2_000_000)

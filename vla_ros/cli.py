@@ -1,0 +1,236 @@
+"""The command line: ``vla_ros demo | eval | train | export | inspect | run | status``."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from vla_ros.types import VlaError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help='Vision-Language-Action models on robots, as ROS 2 nodes.',
+)
+evaluations = typer.Typer(no_args_is_help=True, help='Measure a model.')
+app.add_typer(evaluations, name='eval')
+
+console = Console()
+errors = Console(stderr=True)
+
+Bundle = Annotated[str, typer.Option(help='Folder of a model bundle, or the name of one that comes along.')]
+JsonFile = Annotated[Path | None, typer.Option('--json', help='Also write the numbers to this file.')]
+PassOn = {'allow_extra_args': True, 'ignore_unknown_options': True}
+
+DEFAULT_BUNDLE = 'tabletop'
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help='Where film, poster, bag and report go.')] = Path('out/demo'),
+    bundle: Bundle = DEFAULT_BUNDLE,
+    seed: Annotated[int | None, typer.Option(min=0, max=1_999_999, help='Of the scene.')] = None,
+    film: Annotated[bool, typer.Option(help='Draw the film.')] = True,
+    from_bag: Annotated[
+        bool, typer.Option(help='Draw film and poster again from what an earlier run left.')
+    ] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Simulator and nodes over DDS, four instructions one after another (one impossible), and what comes of it."""
+    from vla_ros.nodes.bringup import require_ros
+
+    require_ros()
+    from vla_ros.nodes.demo import replay_demo, run_demo
+
+    again = from_bag and replay_demo(out, console, film=film)
+    report = again or run_demo(out, bundle, console, seed=seed, film=film)
+    write_json(json_file, report)
+    if not report['success']:
+        raise typer.Exit(1)
+
+
+@evaluations.command()
+def success(
+    task: Annotated[str, typer.Option(help='touch or no_such_object.')] = 'touch',
+    episodes: Annotated[int, typer.Option(min=1)] = 100,
+    seed: Annotated[int, typer.Option(min=0, help='Episode i plays in the scene of seed + i.')] = 1_000_000,
+    wordings: Annotated[
+        Path | None, typer.Option(help='YAML: task -> templates with {object}, {target}.')
+    ] = None,
+    bundle: Bundle = DEFAULT_BUNDLE,
+    ros: Annotated[bool, typer.Option('--ros', help='Through the running graph instead of offline.')] = False,
+    workers: Annotated[int, typer.Option(min=1, help='Processes (offline only).')] = 1,
+    delay: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help='From camera to motion in s (offline only).')
+    ] = 0.1,
+    json_file: JsonFile = None,
+) -> None:
+    """Closed-loop success on held-out scenes with held-out words."""
+    from vla_ros.evaluation.closed_loop import Timing
+    from vla_ros.evaluation.episodes import list_episodes
+    from vla_ros.evaluation.success import report, run_trials
+    from vla_ros.evaluation.wordings import HELD_OUT, load_wordings
+    from vla_ros.paths import bundle_directory
+    from vla_ros.viz.progress import trial_progress
+
+    begun = time.perf_counter()
+    words = wordings or HELD_OUT
+    trials = list_episodes(task, episodes, seed, load_wordings(words))
+    folder = bundle_directory(bundle)
+    with trial_progress(console, f'{task}, {"through ROS" if ros else "offline"}', len(trials)) as show:
+        if ros:
+            from vla_ros.nodes.bringup import require_ros
+
+            require_ros()
+            from vla_ros.nodes.ros_trials import run_ros_trials
+
+            outcomes = run_ros_trials(trials, folder, on_outcome=show)
+        else:
+            timing = Timing(motion_delay=delay)
+            outcomes = run_trials(trials, folder, timing=timing, workers=workers, on_outcome=show)
+    result = report(
+        outcomes,
+        task=task,
+        seed=seed,
+        wordings=words,
+        bundle=folder,
+        road='ros' if ros else 'offline',
+        begun=begun,
+    )
+    show_numbers(
+        f'{task}: {result["successes"]} of {result["episodes"]}',
+        {
+            key: result[key]
+            for key in ('success_rate', 'ci95', 'refusals', 'failures', 'refused_plans', 'seconds')
+        },
+    )
+    write_json(json_file, result)
+
+
+@app.command(context_settings=PassOn, add_help_option=False)
+def train(context: typer.Context) -> None:
+    """Train a model, stage by stage (see ``vla_ros train --help``)."""
+    pass_to_training(context.args, 'vla_ros train')
+
+
+@app.command(context_settings=PassOn, add_help_option=False)
+def export(context: typer.Context) -> None:
+    """Make a bundle of what was trained (see ``vla_ros export --help``)."""
+    pass_to_training(['bundle', *context.args], 'vla_ros train')
+
+
+@app.command()
+def inspect(bundle: Annotated[str, typer.Argument()] = DEFAULT_BUNDLE, json_file: JsonFile = None) -> None:
+    """Show a bundle's manifest and verify its checksums."""
+    from vla_ros.bundle import load_bundle
+    from vla_ros.paths import bundle_directory
+    from vla_ros.viz.manifest_table import manifest_table
+
+    opened = load_bundle(bundle_directory(bundle))
+    console.print(manifest_table(opened))
+    for key in opened.manifest.files:
+        opened.file(key)
+    console.print(f'[green]{len(opened.manifest.files)} files, all as their checksums say[/green]')
+    write_json(json_file, opened.manifest.model_dump(mode='json'))
+
+
+@app.command()
+def run(
+    simulator: Annotated[bool, typer.Option('--simulator', help='Run the simulated robot too.')] = False,
+    bundle: Bundle = DEFAULT_BUNDLE,
+    composed: Annotated[bool, typer.Option('--composed', help='One process for all nodes.')] = False,
+    namespace: str = '',
+    enable: Annotated[bool, typer.Option('--enable', help='Let the arm move at once.')] = False,
+    parameters: Annotated[
+        Path | None, typer.Option(help='A ROS parameter file instead of the one that comes along.')
+    ] = None,
+    logs: Path = Path('out/run'),
+) -> None:
+    """Run the nodes until Ctrl-C, without a launch system."""
+    from vla_ros.nodes.bringup import require_ros
+
+    require_ros()
+    from vla_ros.nodes.foreground import run_graph
+
+    run_graph(
+        console,
+        logs,
+        simulator=simulator,
+        bundle=bundle,
+        composed=composed,
+        namespace=namespace,
+        enable=enable,
+        parameters_file=parameters,
+    )
+
+
+@app.command()
+def status(
+    seconds: Annotated[float, typer.Option(min=0.5, help='How long to listen.')] = 3.0,
+    json_file: JsonFile = None,
+) -> None:
+    """What the running nodes say on /diagnostics."""
+    from vla_ros.nodes.bringup import require_ros
+
+    require_ros()
+    from vla_ros.nodes.foreground import listen
+
+    reports = listen(seconds)
+    if not reports:
+        raise VlaError(f'no node of vla_ros was heard in {seconds:g} s; is ROS_DOMAIN_ID the same here?')
+    for node, values in sorted(reports.items()):
+        show_numbers(node, values)
+    write_json(json_file, reports)
+
+
+def pass_to_training(arguments: list[str], name: str) -> None:
+    """Hand a command over to training, which needs torch and is imported only now."""
+    try:
+        from vla_ros.training.cli import app as training
+
+        command = typer.main.get_command(training)
+        command.main(args=arguments, prog_name=name, standalone_mode=False)
+    except ImportError as error:
+        raise VlaError(f"training needs more packages ({error}); pip install 'vla_ros[train]'") from error
+
+
+def show_numbers(title: str, values: dict[str, Any]) -> None:
+    """A small table of names and values."""
+    table = Table(title=escape(title), title_justify='left', show_header=False, box=None)
+    for key, value in values.items():
+        table.add_row(f'[dim]{escape(key)}[/dim]', escape(str(value)))
+    console.print(table)
+
+
+def write_json(path: Path | None, content: Any) -> None:
+    """Write numbers to a file, if there is one to write."""
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + '\n', encoding='utf-8')
+    except OSError as error:
+        raise VlaError(f'{path} could not be written: {error.strerror}') from error
+
+
+def main() -> None:
+    """Entry point: an error that a person can act on is one red sentence and exit code 1."""
+    try:
+        app(prog_name='vla_ros')
+    except VlaError as error:
+        errors.print(f'[red]error: {escape(str(error))}[/red]', soft_wrap=True, highlight=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == '__main__':
+    main()

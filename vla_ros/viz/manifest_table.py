@@ -1,0 +1,46 @@
+"""A bundle's manifest as a person reads it."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+from rich.table import Table
+
+from vla_ros.bundle import Bundle
+
+
+def manifest_table(bundle: Bundle) -> Table:
+    """One row a fact; sizes of files included."""
+    manifest = bundle.manifest
+    table = Table(title=f'{manifest.name}  ({bundle.folder})', title_justify='left', show_header=False)
+    table.add_column(style='dim')
+    table.add_column(overflow='fold')
+    rows: list[tuple[str, object]] = [('licence', manifest.licence)]
+    rows += [
+        (f'camera {camera.name}', f'{camera.width}x{camera.height} pixels, {camera.tokens} tokens')
+        for camera in manifest.cameras
+    ]
+    chunk, reasoning, robot = manifest.chunk, manifest.reasoning, manifest.robot
+    rows += [
+        ('visual tokens', f'{manifest.tokens.rows} x {manifest.tokens.width}'),
+        ('thought', f'at most {manifest.thought.rows} x {manifest.thought.width}'),
+        (
+            'reasoning',
+            f'{reasoning.layers} layers, {reasoning.heads} heads, looks at {", ".join(reasoning.cameras)}',
+        ),
+        ('places', f'{reasoning.location_bins} bins a side of camera {reasoning.location_camera}'),
+        ('robot', f'{robot.name}: {", ".join(robot.joints)} ({robot.units})'),
+        (
+            'chunk',
+            f'{chunk.horizon} steps of {chunk.dt:g} s, {chunk.representation}, clean prefix up to {chunk.prefix}',
+        ),
+        ('flow', f'{manifest.flow.steps} Euler steps, time as in {manifest.flow.convention}'),
+    ]
+    for key, file in manifest.files.items():
+        path = bundle.folder / file.path
+        size = f'{path.stat().st_size / 2**20:.1f} MiB' if path.is_file() else 'missing'
+        rows.append((f'file {key}', f'{file.path}, {size}, SHA-256 {file.sha256[:12]}...'))
+    rows += [(f'metric {key}', value) for key, value in manifest.metrics.items()]
+    rows += [(f'made by {key}', value) for key, value in manifest.provenance.items()]
+    for key, value in rows:
+        table.add_row(key, escape(str(value)))
+    return table

@@ -112,7 +112,9 @@ class Camera:
         rotation = data.cam_xmat[self._camera].reshape(3, 3) * np.array([1.0, -1.0, -1.0])
         return data.cam_xpos[self._camera].copy(), rotation
 
-    def _project(self, model: CameraModel, data: mujoco.MjData, points: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
+    def _project(
+        self, model: CameraModel, data: mujoco.MjData, points: DoubleArray
+    ) -> tuple[DoubleArray, DoubleArray]:
         position, rotation = self.pose(data)
         local = (points - position) @ rotation
         depth = local[..., 2]
@@ -140,7 +142,9 @@ class Camera:
             mask[top:bottom, left:right] = True
         return mask.ravel()
 
-    def _cast(self, data: mujoco.MjData, rays: DoubleArray, groups: tuple[int, ...]) -> tuple[ImageArray, DoubleArray]:
+    def _cast(
+        self, data: mujoco.MjData, rays: DoubleArray, groups: tuple[int, ...]
+    ) -> tuple[ImageArray, DoubleArray]:
         """Pixels (N, 3) and distances (N,), FAR where nothing is met, of unit ``rays`` (N, 3) from the camera."""
         origin = data.cam_xpos[self._camera]
         geom, distance, normal = _multi_ray(self._model, data, origin, rays, groups)
@@ -200,7 +204,11 @@ def _box_corners(boxes: DoubleArray) -> DoubleArray:
 
 
 def _multi_ray(
-    model: mujoco.MjModel, data: mujoco.MjData, origin: DoubleArray, rays: DoubleArray, groups: tuple[int, ...]
+    model: mujoco.MjModel,
+    data: mujoco.MjData,
+    origin: DoubleArray,
+    rays: DoubleArray,
+    groups: tuple[int, ...],
 ) -> tuple[npt.NDArray[np.int32], DoubleArray, npt.NDArray[np.float32]]:
     """Geom ids (N,), -1 for none, distances (N,) and unit normals (N, 3) of ``rays`` (N, 3)."""
     count = len(rays)

@@ -38,8 +38,12 @@ SETTLING = 0.25
 
 CLEARANCE = 0.022
 """Height in metres of the fingertips above the tallest object while they travel."""
-PRESS = 0.004
-"""How far below an object's top the touch aims. The servos give way: the fingertips press with a few newtons."""
+DEPTH = 0.004
+"""How far below an object's top the touch aims."""
+PRESS = 6.0
+"""Downward force in newtons that the servos are asked for on an object; friction in the joints takes a part of it."""
+LANDING = (0.004, 0.008)
+"""Heights in metres above an object's top between which moving fades into pressing as the fingertips come down."""
 FUNNEL = (0.005, 0.025)
 """Horizontal distances in metres at which the funnel begins at the goal's height and ends at travelling height."""
 GATE = 0.015
@@ -58,11 +62,13 @@ class Goal:
         point: (3,) world, metres.
         tilt: angle of the approach axis from straight down, rad.
         gripper: target of the gripper joint, rad.
+        press: force downwards once there, N.
     """
 
     point: DoubleArray
     tilt: float
     gripper: float
+    press: float = 0.0
 
 
 class Expert:
@@ -80,35 +86,44 @@ class Expert:
         gain = model.actuator_gainprm[:joints, 0]
         self._stiffness = gain
         # A servo that follows a moving target stays behind by its damping over its stiffness, in seconds.
-        self._lag = (model.dof_damping[:joints].reshape(joints, -1)[:, 0] - model.actuator_biasprm[:joints, 2]) / gain
+        self._lag = (
+            model.dof_damping[:joints].reshape(joints, -1)[:, 0] - model.actuator_biasprm[:joints, 2]
+        ) / gain
         self._lower, self._upper = model.actuator_ctrlrange[:joints].T
 
     def action(self) -> DoubleArray:
         """Absolute joint target (6,) rad for 0.05 s from now, given the present state only.
 
-        Joint speed stays within 1.2 rad/s and changes by at most 8 rad/s^2. The target is where the joints should be,
-        plus what the position servos give away: sag under gravity (torque over stiffness) and lag (speed times
-        damping over stiffness).
+        The wanted joint speed stays within 1 rad/s and is at most 0.25 rad/s from the measured one. The target is where
+        the joints should be, plus what the position servos give away: sag under gravity (torque over stiffness) and
+        lag (speed times damping over stiffness). On the object the servos' give makes a force instead: straight down,
+        because a position below the surface would also push sideways and walk the object away.
         """
         sample = self.world.joints()
-        wanted = self._velocity(sample.positions)
+        goal, tip = self._goal(), self._kinematics.forward(sample.positions)
+        wanted = self._velocity(sample.positions, tip, goal)
         change = JOINT_ACCELERATION * PERIOD
         velocity = np.clip(wanted, sample.velocities - change, sample.velocities + change)
         velocity = np.clip(velocity, -JOINT_SPEED, JOINT_SPEED)
         sag = self.world.data.qfrc_bias[: len(velocity)] / self._stiffness
-        return np.clip(sample.positions + velocity * (PERIOD + self._lag) + sag, self._lower, self._upper)
+        lead = velocity * (PERIOD + self._lag)
+        landed = landed_share(tip, goal)
+        if landed > 0.0:
+            torque = -goal.press * self._kinematics.jacobian(sample.positions)[2]
+            pressing = torque / self._stiffness[:ARM_JOINTS]
+            lead[:ARM_JOINTS] += landed * (pressing - lead[:ARM_JOINTS])
+        return np.clip(sample.positions + lead + sag, self._lower, self._upper)
 
     def _goal(self) -> Goal:
         if self.task.kind == 'home':
             return Goal(self._rest.position, self._rest.tilt, REST_POSE[5])
         assert self.task.object is not None
-        point = self.world.object_top(self.task.object) - np.array([0.0, 0.0, PRESS])
-        return Goal(point, comfortable_tilt(math.hypot(point[0] - PAN_AXIS_X, point[1])), GRIPPER_CLOSED)
+        point = self.world.object_top(self.task.object) - np.array([0.0, 0.0, DEPTH])
+        tilt = comfortable_tilt(math.hypot(point[0] - PAN_AXIS_X, point[1]))
+        return Goal(point, tilt, GRIPPER_CLOSED, PRESS)
 
-    def _velocity(self, joints: DoubleArray) -> DoubleArray:
+    def _velocity(self, joints: DoubleArray, tip: TipPose, goal: Goal) -> DoubleArray:
         """Wanted joint velocity (6,) rad/s."""
-        goal = self._goal()
-        tip = self._kinematics.forward(joints)
         position, tilt = self._following_tip(tip, goal, ready=abs(joints[5] - goal.gripper) < 0.25)
         arm, _ = self._kinematics.solve(position, tilt=tilt)
         limit = JOINT_SPEED
@@ -121,9 +136,8 @@ class Expert:
 
     def _following_tip(self, tip: TipPose, goal: Goal, *, ready: bool) -> tuple[DoubleArray, float]:
         """Position (3,) and tilt to be in SETTLING seconds from now; ``ready`` when the fingers may come down."""
-        reach = math.hypot(goal.point[0] - PAN_AXIS_X, goal.point[1])
-        turn = math.atan2(goal.point[1], goal.point[0] - PAN_AXIS_X) - tip.azimuth
-        distance = math.hypot(turn * tip.reach, reach - tip.reach)
+        turn, stretch = way_to(tip, goal)
+        distance = math.hypot(turn * tip.reach, stretch)
         travelling = max(self._travelling_height(), goal.point[2])
         funnel = travelling if not ready else funnel_height(distance, goal.point[2], travelling)
         height = float(tip.position[2])
@@ -132,7 +146,7 @@ class Expert:
         sink = min(FALL_SPEED, DESCENT_SPEED + 3.0 * max(0.0, height - travelling))
         rise = min(RISE_SPEED * SETTLING, max(-sink * SETTLING, funnel - height))
         azimuth = tip.azimuth + share * turn
-        radius = tip.reach + share * (reach - tip.reach)
+        radius = tip.reach + share * stretch
         position = np.array(
             [PAN_AXIS_X + radius * math.cos(azimuth), radius * math.sin(azimuth), height + rise]
         )
@@ -144,8 +158,26 @@ class Expert:
         return max([0.03, *tops]) + CLEARANCE
 
 
+def way_to(tip: TipPose, goal: Goal) -> tuple[float, float]:
+    """Turn about the pan axis in rad and change of reach in metres from the fingertips to the goal."""
+    outward, left = goal.point[0] - PAN_AXIS_X, goal.point[1]
+    return math.atan2(left, outward) - tip.azimuth, math.hypot(outward, left) - tip.reach
+
+
+def landed_share(tip: TipPose, goal: Goal) -> float:
+    """1 when the fingertips are on the object that the goal is to press on, 0 when clear of it or beside it."""
+    if goal.press == 0.0:
+        return 0.0
+    turn, stretch = way_to(tip, goal)
+    distance = math.hypot(turn * tip.reach, stretch)
+    height = float(tip.position[2] - goal.point[2]) - DEPTH
+    low = (LANDING[1] - height) / (LANDING[1] - LANDING[0])
+    near = (2 * FUNNEL[0] - distance) / FUNNEL[0]
+    return min(1.0, max(0.0, low)) * min(1.0, max(0.0, near))
+
+
 def comfortable_tilt(reach: float) -> float:
-    """Angle of the approach axis from straight down in rad: outwards, more for far objects, where the elbow would lock."""
+    """Angle of the approach axis from straight down in rad: outwards, the more the further."""
     return 0.30 + 0.20 * min(1.0, max(0.0, (reach - 0.16) / 0.095))
 
 

@@ -68,7 +68,15 @@ class Kinematics:
         radial = axis[0] * math.cos(azimuth) + axis[1] * math.sin(azimuth)
         return TipPose(position, math.hypot(*outward), azimuth, math.atan2(radial, -axis[2]))
 
-    def solve(self, position: npt.ArrayLike, *, tilt: float = 0.0, roll: float = 0.0) -> tuple[DoubleArray, float]:
+    def jacobian(self, joints: npt.ArrayLike) -> DoubleArray:
+        """How the fingertips' position changes with the arm joints at ``joints`` (6,): (3, 5) in m/rad."""
+        self._place(np.asarray(joints, np.float64)[:ARM_JOINTS])
+        mujoco.mj_jacSite(self._model, self._data, self._jacobian[0], self._jacobian[1], self._tip)
+        return self._jacobian[0, :, :ARM_JOINTS].copy()
+
+    def solve(
+        self, position: npt.ArrayLike, *, tilt: float = 0.0, roll: float = 0.0
+    ) -> tuple[DoubleArray, float]:
         """Joints that bring the closed fingertips to ``position`` (3,), base frame, metres, with the elbow up.
 
         The planar chain is solved in closed form at the feasible tilt nearest to the wanted one; damped least squares
@@ -84,7 +92,9 @@ class Kinematics:
         target = np.asarray(position, np.float64)
         joints, tilt = self._solve_plane(target, tilt, roll)
         azimuth = -joints[0]
-        axis = np.array([math.sin(tilt) * math.cos(azimuth), math.sin(tilt) * math.sin(azimuth), -math.cos(tilt)])
+        axis = np.array(
+            [math.sin(tilt) * math.cos(azimuth), math.sin(tilt) * math.sin(azimuth), -math.cos(tilt)]
+        )
         return self._polish(joints, target, axis, roll)
 
     def _measure_links(self) -> None:
@@ -102,12 +112,18 @@ class Kinematics:
         upper, fore, hand = self._links
         tilts = tilt + np.array(self._tilt_changes)
         pitch = self._zero_tilt - tilts
-        wrist_outward = PAN_AXIS_X + reach - (hand[0] * np.cos(pitch) + hand[1] * np.sin(pitch)) - self._shoulder[0]
+        wrist_outward = (
+            PAN_AXIS_X + reach - (hand[0] * np.cos(pitch) + hand[1] * np.sin(pitch)) - self._shoulder[0]
+        )
         wrist_up = target[2] - (hand[1] * np.cos(pitch) - hand[0] * np.sin(pitch)) - self._shoulder[1]
         a, b = float(np.linalg.norm(upper)), float(np.linalg.norm(fore))
         cosine = (wrist_outward**2 + wrist_up**2 - a * a - b * b) / (2 * a * b)
         bend = np.arccos(np.clip(cosine, -1.0, 1.0))
-        lift = np.arctan2(-wrist_up, wrist_outward) - _pitch(upper) - np.arctan2(b * np.sin(bend), a + b * np.cos(bend))
+        lift = (
+            np.arctan2(-wrist_up, wrist_outward)
+            - _pitch(upper)
+            - np.arctan2(b * np.sin(bend), a + b * np.cos(bend))
+        )
         elbow = bend - (_pitch(fore) - _pitch(upper))
         planar = np.stack([lift, elbow, pitch - lift - elbow], axis=1)
         beyond = np.maximum(planar - self._upper[1:4], self._lower[1:4] - planar).max(axis=1).clip(0.0)
@@ -128,7 +144,11 @@ class Kinematics:
             rolled = AXIS_WEIGHT * (roll - joints[4])
             mujoco.mj_jacSite(self._model, self._data, self._jacobian[0], self._jacobian[1], self._tip)
             jacobian = np.vstack(
-                [self._jacobian[0, :, :ARM_JOINTS], AXIS_WEIGHT * self._jacobian[1, :, :ARM_JOINTS], turn_of_roll]
+                [
+                    self._jacobian[0, :, :ARM_JOINTS],
+                    AXIS_WEIGHT * self._jacobian[1, :, :ARM_JOINTS],
+                    turn_of_roll,
+                ]
             )
             # Turning about the approach axis itself is wrist_roll's business, not an error of the axis.
             jacobian[3:6, 4] = 0.0

@@ -8,7 +8,8 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
-from vla_ros.sim.scene import CameraOffset, Scene, SceneObject
+from vla_ros.sim.scene import CameraOffset, Scene, SceneObject, Vector3
+from vla_ros.types import DoubleArray
 
 ROBOT_FILE = Path(__file__).parent / 'assets' / 'so101.xml'
 JOINT_NAMES = ('shoulder_pan', 'shoulder_lift', 'elbow_flex', 'wrist_flex', 'wrist_roll', 'gripper')
@@ -23,12 +24,13 @@ GRIPPER_BODIES = ('gripper', 'moving_jaw')
 # Geom groups: the front camera draws what never moves once per episode.
 STATIC_GROUP, ROBOT_GROUP, OBJECT_GROUP = 0, 1, 2
 
-# pose: position, point looked at, vertical field of view in degrees
-FRONT_VIEW = ((0.58, 0.0, 0.40), (0.19, 0.0, 0.045), 42.0)
-BEAUTY_VIEW = ((0.60, -0.43, 0.34), (0.13, 0.01, 0.085), 38.0)
+View = tuple[Vector3, Vector3, float]
+"""Position, point looked at and vertical field of view in degrees of a camera."""
+FRONT_VIEW: View = ((0.58, 0.0, 0.40), (0.19, 0.0, 0.045), 42.0)
+BEAUTY_VIEW: View = ((0.60, -0.43, 0.34), (0.13, 0.01, 0.085), 38.0)
 
 OBJECT_DENSITY = 900.0
-PATTERN_SEGMENTS = 12
+RIM_SEGMENTS = 12
 
 
 def build_model(scene: Scene) -> mujoco.MjModel:
@@ -63,7 +65,12 @@ def _add_table(spec: mujoco.MjSpec, scene: Scene) -> None:
     rgba = [*scene.table.tones[0], 1.0]
     touchable = {'group': STATIC_GROUP, 'contype': 1, 'conaffinity': 3, 'friction': [1, 0.02, 0.0005]}
     world.add_geom(
-        name='table', type=mujoco.mjtGeom.mjGEOM_BOX, pos=[0.10, 0, -0.02], size=[0.46, 0.60, 0.02], rgba=rgba, **touchable
+        name='table',
+        type=mujoco.mjtGeom.mjGEOM_BOX,
+        pos=[0.10, 0, -0.02],
+        size=[0.46, 0.60, 0.02],
+        rgba=rgba,
+        **touchable,
     )
     world.add_geom(
         name='floor',
@@ -110,10 +117,12 @@ def _add_container(body: mujoco.MjsBody, thing: SceneObject) -> None:
     }
     bottom = -thing.height / 2
     disc = mujoco.mjtGeom.mjGEOM_CYLINDER
-    body.add_geom(name=thing.name, type=disc, pos=[0, 0, bottom + 0.0015], size=[thing.radius, 0.0015, 0], **common)
-    step = 2 * math.pi / PATTERN_SEGMENTS
+    body.add_geom(
+        name=thing.name, type=disc, pos=[0, 0, bottom + 0.0015], size=[thing.radius, 0.0015, 0], **common
+    )
+    step = 2 * math.pi / RIM_SEGMENTS
     lean = 0.35
-    for index in range(PATTERN_SEGMENTS):
+    for index in range(RIM_SEGMENTS):
         angle = index * step
         turn = _quaternion(np.array([0, 0, 1.0]), angle)
         tilt = _quaternion(np.array([0, 1.0, 0]), lean)
@@ -128,12 +137,10 @@ def _add_container(body: mujoco.MjsBody, thing: SceneObject) -> None:
         )
 
 
-def _add_camera(
-    spec: mujoco.MjSpec, name: str, view: tuple[tuple[float, ...], tuple[float, ...], float], offset: CameraOffset
-) -> None:
-    position, target, field_of_view = view
-    rotation = _look_at(np.array(position), np.array(target))
-    position, quaternion = _displaced(np.array(position), rotation, offset)
+def _add_camera(spec: mujoco.MjSpec, name: str, view: View, offset: CameraOffset) -> None:
+    start, target, field_of_view = view
+    rotation = _look_at(np.array(start), np.array(target))
+    position, quaternion = _displaced(np.array(start), rotation, offset)
     spec.worldbody.add_camera(name=name, pos=position, quat=quaternion, fovy=field_of_view)
 
 
@@ -147,7 +154,9 @@ def _mount_wrist_camera(spec: mujoco.MjSpec, offset: CameraOffset) -> None:
     camera.pos, camera.quat = position, quaternion
 
 
-def _displaced(position: np.ndarray, rotation: np.ndarray, offset: CameraOffset) -> tuple[list[float], list[float]]:
+def _displaced(
+    position: DoubleArray, rotation: DoubleArray, offset: CameraOffset
+) -> tuple[list[float], list[float]]:
     angle = math.sqrt(sum(v * v for v in offset.rotation))
     quaternion = np.zeros(4)
     mujoco.mju_mat2Quat(quaternion, rotation.flatten())
@@ -159,7 +168,7 @@ def _displaced(position: np.ndarray, rotation: np.ndarray, offset: CameraOffset)
     return (position + rotation @ np.array(offset.translation)).tolist(), quaternion.tolist()
 
 
-def _look_at(position: np.ndarray, target: np.ndarray) -> np.ndarray:
+def _look_at(position: DoubleArray, target: DoubleArray) -> DoubleArray:
     """Rotation (3, 3) of a MuJoCo camera (looks along -z, y up in the image) at ``position`` towards ``target``."""
     backward = position - target
     backward = backward / np.linalg.norm(backward)
@@ -168,7 +177,7 @@ def _look_at(position: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.stack([right, np.cross(backward, right), backward], axis=1)
 
 
-def _quaternion(axis: np.ndarray, angle: float) -> np.ndarray:
+def _quaternion(axis: DoubleArray, angle: float) -> DoubleArray:
     quaternion = np.zeros(4)
     mujoco.mju_axisAngle2Quat(quaternion, axis, angle)
     return quaternion

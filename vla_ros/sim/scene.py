@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vla_ros.types import VlaError
+from vla_ros.types import DoubleArray, VlaError
 
 Vector3 = tuple[float, float, float]
 
@@ -42,7 +42,7 @@ REACH = (0.16, 0.255)
 CONTAINER_REACH = (0.17, 0.25)
 AZIMUTH = math.radians(46.0)
 SPACING = 0.065
-"""Least distance between the centres of two small objects; a container needs its radius on top."""
+"""Least distance between the centres of two small objects; a container needs more, as it is wider."""
 
 
 @dataclass(frozen=True)
@@ -205,26 +205,31 @@ def _draw_containers(rng: np.random.Generator, containers: Sequence[str]) -> lis
 
 def _draw_places(rng: np.random.Generator, names: Sequence[tuple[str, str]]) -> list[tuple[float, float]]:
     """Places (x, y) within reach and clear of each other; starts over when the table fills up badly."""
+    order = sorted(range(len(names)), key=lambda i: names[i][1] not in CONTAINERS)
     for _ in range(1000):
         places: list[tuple[float, float, float]] = []
-        for _, shape in sorted(names, key=lambda name: name[1] not in CONTAINERS):
-            extra = NOMINAL_SIZE[shape][0] if shape in CONTAINERS else 0.0
+        for _, shape in (names[i] for i in order):
+            extra = NOMINAL_SIZE[shape][0] - 0.02 if shape in CONTAINERS else 0.0
             reach = CONTAINER_REACH if shape in CONTAINERS else REACH
             for _ in range(30):
                 radius, azimuth = rng.uniform(*reach), rng.uniform(-AZIMUTH, AZIMUTH)
                 x, y = PAN_AXIS_X + radius * math.cos(azimuth), radius * math.sin(azimuth)
-                if all(math.hypot(x - p[0], y - p[1]) > SPACING + extra + p[2] - (0.02 if extra or p[2] else 0.0) for p in places):
+                if all(math.hypot(x - p[0], y - p[1]) > SPACING + extra + p[2] for p in places):
                     places.append((x, y, extra))
                     break
         if len(places) == len(names):
-            order = sorted(range(len(names)), key=lambda i: names[i][1] not in CONTAINERS)
             found = dict(zip(order, places))
             return [found[i][:2] for i in range(len(names))]
     raise VlaError(f'objects: {len(names)} of them do not fit on the table; ask for fewer')
 
 
 def _make_object(
-    rng: np.random.Generator, colour: str, shape: str, place: tuple[float, float], yaw: float, randomise: float
+    rng: np.random.Generator,
+    colour: str,
+    shape: str,
+    place: tuple[float, float],
+    yaw: float,
+    randomise: float,
 ) -> SceneObject:
     size = 1.0 + 0.10 * randomise * rng.uniform(-1, 1)
     radius, height = (float(size * length) for length in NOMINAL_SIZE[shape])
@@ -233,15 +238,9 @@ def _make_object(
     saturation *= 1 - 0.15 * randomise * rng.random()
     value = min(1.0, value * (1 + 0.12 * randomise * rng.uniform(-1, 1)))
     red, green, blue = colorsys.hsv_to_rgb(hue % 1.0, saturation, value)
+    position = (place[0], place[1], height / 2)
     return SceneObject(
-        name=f'{colour} {shape}',
-        colour=colour,
-        shape=shape,
-        position=(place[0], place[1], height / 2),
-        yaw=yaw,
-        radius=radius,
-        height=height,
-        rgba=(red, green, blue, 1.0),
+        f'{colour} {shape}', colour, shape, position, yaw, radius, height, (red, green, blue, 1.0)
     )
 
 
@@ -282,8 +281,8 @@ def _draw_floor(rng: np.random.Generator, randomise: float) -> Vector3:
 
 
 def _draw_offset(rng: np.random.Generator, translation: float, rotation: float) -> CameraOffset:
-    moved, turned = rng.uniform(-1, 1, 3) * translation, rng.uniform(-1, 1, 3) * rotation
-    return CameraOffset(_vector(moved), _vector(turned))
+    moved, turned = rng.uniform(-1, 1, 3), rng.uniform(-1, 1, 3)
+    return CameraOffset(_vector(moved * translation), _vector(turned * rotation))
 
 
 def _direction(azimuth: float, elevation: float) -> Vector3:
@@ -291,6 +290,6 @@ def _direction(azimuth: float, elevation: float) -> Vector3:
     return (level * math.cos(azimuth), level * math.sin(azimuth), math.sin(elevation))
 
 
-def _vector(values: np.ndarray) -> Vector3:
+def _vector(values: DoubleArray) -> Vector3:
     x, y, z = (float(v) for v in values)
     return (x, y, z)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +15,14 @@ Array = npt.NDArray[np.float32]
 
 def tabletop_colour(table: Tabletop, points: Array) -> Array:
     """Colours (N, 3) of the table top at ``points`` (N, 2): world x and y in metres."""
-    first, second = (np.array(tone, np.float32) for tone in table.tones)
+    first = np.asarray(table.tones[0], dtype=np.float32)
+    second = np.asarray(table.tones[1], dtype=np.float32)
     if table.pattern == 'plain':
         return np.broadcast_to(first, (len(points), 3))
-    cosine, sine = math.cos(table.angle), math.sin(table.angle)
-    along = (cosine * points[:, 0] + sine * points[:, 1] + table.offset[0]) / table.scale
-    across = (-sine * points[:, 0] + cosine * points[:, 1] + table.offset[1]) / table.scale
+    cosine, sine = np.float32(math.cos(table.angle)), np.float32(math.sin(table.angle))
+    scale, offset = np.float32(table.scale), (np.float32(table.offset[0]), np.float32(table.offset[1]))
+    along = (cosine * points[:, 0] + sine * points[:, 1] + offset[0]) / scale
+    across = (cosine * points[:, 1] - sine * points[:, 0] + offset[1]) / scale
     blend = _PATTERNS[table.pattern](along, across)
     return first + blend[:, None] * (second - first)
 
@@ -55,7 +58,9 @@ def _planks(along: Array, across: Array) -> Array:
     board = np.floor(across)
     tone = (board * np.float32(0.618034)) % 1
     gap = np.abs(across - board - np.float32(0.5)) > np.float32(0.485)
-    grain = np.float32(0.15) * np.sin((across + np.float32(0.05) * np.sin(along * np.float32(2.0))) * np.float32(37.0))
+    grain = np.float32(0.15) * np.sin(
+        (across + np.float32(0.05) * np.sin(along * np.float32(2.0))) * np.float32(37.0)
+    )
     return np.where(gap, np.float32(2.6), tone + grain)
 
 
@@ -69,4 +74,8 @@ def _cloth(along: Array, across: Array) -> Array:
     return np.where(lines, np.float32(1.5), np.float32(0.0))
 
 
-_PATTERNS = {'planks': _planks, 'checker': _checker, 'cloth': _cloth}
+_PATTERNS: dict[str, Callable[[Array, Array], Array]] = {
+    'planks': _planks,
+    'checker': _checker,
+    'cloth': _cloth,
+}

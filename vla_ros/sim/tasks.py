@@ -59,7 +59,9 @@ class Referee:
         self.failure = ''
         self._rule = _RULES[task.kind]
         self._began = world.time
-        self._others = [o.name for o in world.scene.objects if o.name != task.object and o.shape not in CONTAINERS]
+        self._others = [
+            o.name for o in world.scene.objects if o.name != task.object and o.shape not in CONTAINERS
+        ]
         self._places = {name: world.object_position(name) for name in self._others}
         self._held_for = 0.0
         self._gap = 0.0

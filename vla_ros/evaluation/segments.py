@@ -43,7 +43,7 @@ class Segment:
 def segments(recording: Recording) -> list[Segment]:
     """One segment for each instruction that is not empty."""
     given = list(recording.instructions)
-    bounds = [time for time, _ in given[1:]] + [recording.ends + 1e-6]
+    bounds = [*(time for time, _ in given), recording.ends + 1e-6][1:]
     spoken = [(time, end, words) for (time, words), end in zip(given, bounds, strict=True) if words.strip()]
     return [
         _segment(recording, number, len(spoken), words, begin, end)

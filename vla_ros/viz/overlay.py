@@ -28,7 +28,7 @@ def draw_target(image: ImageArray, target: tuple[float, float], colour: Colour =
     height, width = image.shape[:2]
     x, y = round(target[0] * width), round(target[1] * height)
     half = max(6, round(TARGET_HALF_SIZE * height))
-    corner, gap = half // 2, half // 4
+    corner, gap = half // 2, max(4, half // 3)
     for shade, thickness in (((0, 0, 0), 4), (colour, 2)):
         for sx in (-1, 1):
             for sy in (-1, 1):

@@ -171,8 +171,8 @@ def _draw_charts(
     cut: Sequence[Segment],
     facts: Facts,
 ) -> None:
-    latency_width = 620 if facts.latencies or facts.percentiles else 0
     right = canvas.width - MARGIN
+    latency_width = min(620, canvas.width // 3) if facts.latencies or facts.percentiles else 0
     joints_right = right - (latency_width + GAP if latency_width else 0)
     boxes = [((MARGIN, top, joints_right, top + CHARTS), 'joints: measured in colour, commanded in white')]
     if latency_width:

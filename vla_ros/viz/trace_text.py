@@ -22,7 +22,7 @@ from vla_ros.viz.style import (
     write,
 )
 
-_PIECES = re.compile(r'<loc_(\d+)>\s*<loc_(\d+)>|<[^<>]*>|\bgo:|\brefuse:|it is not there\.?|[^\s<]+|\s+')
+_PIECES = re.compile(r'<loc_(\d+)>\s*<loc_(\d+)>|<[^<>]*>|\bgo:|\brefuse:|it is not there\.?|[^\s<]+|<|\s+')
 
 
 CURSOR = '▌'
@@ -44,7 +44,7 @@ def spans(trace: str) -> list[Span]:
         piece = match.group(0)
         if match.group(1) is not None:
             found.append(Span(f'‹{int(match.group(1))},{int(match.group(2))}›', ACCENT))
-        elif piece.startswith('<'):
+        elif piece.startswith('<') and len(piece) > 1:
             found.append(Span(piece, FAINT))
         elif piece == 'go:':
             found.append(Span(piece, GREEN, bold=True))

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.context import Context
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 
 from vla_ros.bundle import Manifest, write_manifest
 from vla_ros.nodes import qos
+from vla_ros.nodes.executor import CleanExecutor
 from vla_ros.nodes.lifecycle import VlaNode
 
 PATIENCE = 20.0  # seconds; discovery is slow now and then
@@ -69,7 +69,7 @@ class Graph:
     def __init__(self, domain: int) -> None:
         self.context = Context()
         self.context.init(args=[], domain_id=domain)
-        self.executor = MultiThreadedExecutor(2, context=self.context)
+        self.executor = CleanExecutor(2, context=self.context)
         self.tester = Node('tester', context=self.context)
         self.nodes: list[Node] = []
         self._publishers: dict[str, Any] = {}

@@ -8,7 +8,7 @@ import math
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip('rclpy')
@@ -48,11 +48,13 @@ def sized(height: int, width: int, step: int, encoding: str, size: int) -> Image
     return Image(height=height, width=width, step=step, encoding=encoding, data=array.array('B', bytes(size)))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**31 * NANOSECONDS - 1))
 def test_a_stamp_survives_the_round_trip_to_the_nanosecond(stamp: int) -> None:
     assert nanoseconds(time_message(stamp)) == stamp
 
 
+@settings(deadline=None)
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 40))
 def test_an_rgb8_image_survives_whatever_the_padding(height: int, width: int, padding: int) -> None:
     image = RANDOM.integers(0, 255, (height, width, 3), dtype=np.uint8)
@@ -121,6 +123,7 @@ def test_a_file_that_is_no_picture_is_refused(data: bytes) -> None:
         image_from_compressed(CompressedImage(format='jpeg', data=array.array('B', data)))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 9), st.integers(1, 9))
 def test_a_matrix_survives_also_without_rows(rows: int, columns: int) -> None:
     matrix = RANDOM.normal(size=(rows, columns)).astype(np.float32)
@@ -177,6 +180,7 @@ def joint_state(names: list[str], position: list[float], velocity: list[float] |
     return message
 
 
+@settings(deadline=None)
 @given(st.permutations(['pan', 'lift', 'grip', 'wheel', 'mast']))
 def test_joints_are_found_by_name_in_any_order_among_others(order: list[str]) -> None:
     value = {name: float(i) for i, name in enumerate(sorted(order))}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vla_ros.nodes.rate_gate import RateGate
@@ -39,6 +39,7 @@ def test_stamps_that_go_back_start_anew() -> None:
     assert gate.admits(2 * NANOSECONDS)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10 * NANOSECONDS), min_size=2, max_size=200), st.floats(0.5, 50.0))
 def test_forward_in_time_it_never_admits_more_than_the_rate(stamps: list[int], rate: float) -> None:
     stamps.sort()

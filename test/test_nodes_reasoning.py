@@ -126,6 +126,7 @@ def test_it_goes_on_thinking_at_its_rate_while_the_instruction_stands(graph, bun
         bench.see(begin + i * NANOSECONDS // 10)
         # Each question is answered before the next frame, so that only stamps decide which frame is thought about.
         assert eventually(lambda: len(bench.traces.messages) == 3 * len(bench.reasoner.asked))
+    assert eventually(lambda: len(bench.reasoner.asked) == 5)
     seconds = [(stamp - begin) / NANOSECONDS for _, stamp in bench.reasoner.asked]
     assert seconds == pytest.approx([0.0, 0.5, 1.0, 1.5, 2.0])
 

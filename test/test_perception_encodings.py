@@ -7,7 +7,7 @@ import array
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vla_ros.perception.encodings import LARGEST_SIDE, LAYOUTS, to_rgb8, view, without_padding
@@ -32,6 +32,7 @@ def images(draw: st.DrawFn) -> tuple[str, np.ndarray]:
     return encoding, random.integers(0, 255, shape).astype(layout.item)
 
 
+@settings(deadline=None)
 @given(images(), st.integers(0, 70), st.booleans())
 def test_a_view_shows_the_pixels_whatever_the_padding_and_byte_order(image, padding, big) -> None:
     encoding, pixels = image
@@ -73,6 +74,7 @@ def test_a_wrong_size_is_refused_with_what_was_expected(height, width, step, siz
         view(bytes(size), height, width, step, 'rgb8')
 
 
+@settings(deadline=None)
 @given(
     st.integers(-1, 40),
     st.integers(-1, 40),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vla_ros.perception.synchronise import Synchroniser
@@ -21,6 +21,7 @@ def sets_of(slop: int, frames: list[tuple[str, int]]) -> list[tuple[tuple[str, i
     return [matched for matched in given if matched is not None]
 
 
+@settings(deadline=None)
 @given(arrivals, st.integers(0, 50))
 def test_a_set_has_one_frame_of_each_camera_within_the_slop(frames, slop) -> None:
     for matched in sets_of(slop, frames):
@@ -29,6 +30,7 @@ def test_a_set_has_one_frame_of_each_camera_within_the_slop(frames, slop) -> Non
         assert max(stamps) - min(stamps) <= slop
 
 
+@settings(deadline=None)
 @given(arrivals, st.integers(0, 50))
 def test_no_camera_is_seen_twice_or_back_in_time(frames, slop) -> None:
     sets = sets_of(slop, frames)
@@ -37,6 +39,7 @@ def test_no_camera_is_seen_twice_or_back_in_time(frames, slop) -> None:
         assert min(stamp for _, stamp in earlier) < min(stamp for _, stamp in later)
 
 
+@settings(deadline=None)
 @given(arrivals, st.integers(0, 50))
 def test_every_frame_is_given_dropped_and_counted_or_still_waiting(frames, slop) -> None:
     synchroniser: Synchroniser[int] = Synchroniser(CAMERAS, slop)
@@ -45,6 +48,7 @@ def test_every_frame_is_given_dropped_and_counted_or_still_waiting(frames, slop)
     assert 0 <= waiting <= len(CAMERAS)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(0, 9), st.integers(0, 9))
 def test_cameras_in_step_give_every_frame(count, wrist_lag, side_lag) -> None:
     frames = [

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 
 import rclpy
 from rclpy.exceptions import ROSInterruptException
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.signals import SignalHandlerOptions
 
+from vla_ros.nodes.executor import CleanExecutor
 from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.types import VlaError
 
@@ -29,7 +30,7 @@ def run(makers: Sequence[Callable[[], VlaNode]], threads: int = 2, args: Sequenc
     rclpy.init(args=list(args) if args is not None else None, signal_handler_options=SignalHandlerOptions.NO)
     rclpy.get_default_context().on_shutdown(ended.set)
     nodes: list[VlaNode] = []
-    executor = MultiThreadedExecutor(num_threads=threads)
+    executor = CleanExecutor(num_threads=threads)
     try:
         for make in makers:
             node = make()
@@ -54,15 +55,18 @@ def run(makers: Sequence[Callable[[], VlaNode]], threads: int = 2, args: Sequenc
 
 
 def _on_signals(ended: threading.Event) -> None:
-    def end(number: int, _frame: object) -> None:
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def end(_number: int, _frame: object) -> None:
         ended.set()
-        signal.signal(number, signal.SIG_DFL)  # a second one ends a process that hangs
+        for each in signals:
+            signal.signal(each, signal.SIG_DFL)  # a second one ends a process that hangs
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
+    for each in signals:
+        signal.signal(each, end)
 
 
-def _spin(executor: MultiThreadedExecutor, stopping: threading.Event, node: VlaNode) -> None:
+def _spin(executor: CleanExecutor, stopping: threading.Event, node: VlaNode) -> None:
     while rclpy.ok() and not stopping.is_set():
         try:
             executor.spin_once(timeout_sec=0.5)
@@ -72,7 +76,7 @@ def _spin(executor: MultiThreadedExecutor, stopping: threading.Event, node: VlaN
             node.fail(error)
 
 
-def _let_go(nodes: Sequence[VlaNode], executor: MultiThreadedExecutor) -> None:
+def _let_go(nodes: Sequence[VlaNode], executor: CleanExecutor) -> None:
     executor.shutdown()
     for node in nodes:
         node.destroy_node()

@@ -1,0 +1,345 @@
+"""The arm moves only while it is enabled, not stopped, and a fresh thought says so; else it is braked once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vla_ros.action.guard import GuardReason, Refusal
+from vla_ros.action.limits import JointLimits
+from vla_ros.action.planner import Planner, PlannerSettings
+from vla_ros.action.stitch import ExecutingPlan
+from vla_ros.bundle import ChunkSpec
+from vla_ros.nodes.joint_history import JointHistory
+from vla_ros.nodes.motion import Motion
+from vla_ros.types import NANOSECONDS, ActionChunk, JointSample, Thought, VisualTokens
+
+NAMES = ('pan', 'lift')
+SETTINGS = PlannerSettings()
+HORIZON, DT = 16, 0.05
+
+
+def limits() -> JointLimits:
+    each = np.ones(2)
+    return JointLimits(NAMES, -1.5 * each, 1.5 * each, 2.0 * each, 12.0 * each, 150.0 * each)
+
+
+@dataclass
+class Ramp:
+    """A policy that moves both joints at a constant speed from where they were seen."""
+
+    speed: float = 0.5
+    providers: tuple[str, ...] = ('CPUExecutionProvider',)
+    prefixes: list[np.ndarray | None] = field(default_factory=list)
+    noises: list[np.ndarray] = field(default_factory=list)
+    meanwhile: Callable[[], None] = lambda: None
+
+    def act(self, tokens, thought, joints, noise, prefix=None) -> ActionChunk:
+        self.prefixes.append(prefix)
+        self.noises.append(noise)
+        self.meanwhile()
+        steps = np.arange(1, HORIZON + 1)[:, None] * DT * self.speed
+        return ActionChunk(tokens.stamp, DT, joints.positions + steps)
+
+    def warm_up(self) -> None:
+        pass
+
+
+class Bench:
+    """A motion with a hand-driven clock; time begins at 100 s."""
+
+    def __init__(self, policy: Ramp | None = None, prefix: int = 4) -> None:
+        self.now = 100 * NANOSECONDS
+        self.sent: list[ExecutingPlan] = []
+        self.brakes: list[str] = []
+        self.policy = policy or Ramp()
+        self.motion = Motion(lambda: self.now, self.sent.append, self.brakes.append)
+        chunk = ChunkSpec(horizon=HORIZON, dt=DT, representation='absolute', prefix=prefix)
+        self.planner = Planner(self.policy, chunk, limits())
+        self.motion.begin(self.planner, enabled=False)
+
+    def later(self, seconds: float) -> None:
+        self.now += round(seconds * NANOSECONDS)
+
+    def hear(self, positions: Sequence[float] = (0.0, 0.0), rows: int = 1) -> None:
+        self.motion.hear_joints(JointSample(self.now, np.array(positions, float), np.zeros(2)))
+        self.motion.hear_thought(Thought(self.now, np.ones((rows, 4), np.float32)))
+        self.motion.hear_tokens(self.now)
+
+    def plan(self, age: float = 0.0, dry_run: Callable | None = None) -> ExecutingPlan | Refusal | None:
+        stamp = self.now - round(age * NANOSECONDS)
+        return self.motion.plan(VisualTokens(stamp, np.zeros((2, 3), np.float32)), SETTINGS, dry_run)
+
+    def moving(self) -> Bench:
+        self.hear()
+        assert self.motion.enable() is None
+        assert isinstance(self.plan(), ExecutingPlan)
+        return self
+
+
+def reason(result: object) -> GuardReason:
+    assert isinstance(result, Refusal), result
+    return result.reason
+
+
+def is_brake(plan: ExecutingPlan) -> bool:
+    """Whether a plan does nothing but come to rest: speed never rises again once it falls, and it is short."""
+    return plan.trajectory.times[-1] < 0.6 and not plan.trajectory.velocities[-1].any()
+
+
+def test_from_begin_the_arm_is_disabled_and_nothing_is_sent() -> None:
+    bench = Bench()
+    bench.hear()
+    assert not bench.motion.wants_plans
+    assert reason(bench.plan()) is GuardReason.NOT_ENABLED
+    assert bench.sent == []
+
+
+def test_enabled_with_a_fresh_thought_a_plan_follows_the_policy_and_ends_at_rest() -> None:
+    bench = Bench().moving()
+    (plan,) = bench.sent
+    trajectory = plan.trajectory
+    at_horizon = np.searchsorted(trajectory.times, HORIZON * DT - 1e-6)
+    np.testing.assert_allclose(trajectory.positions[at_horizon], 0.5 * HORIZON * DT, atol=0.03)
+    assert not trajectory.velocities[-1].any()
+    assert bench.motion.is_moving
+
+
+def test_each_plan_goes_on_from_the_planned_state_of_the_one_before() -> None:
+    bench = Bench().moving()
+    for _ in range(5):
+        bench.later(0.125)
+        at = bench.planner.plan
+        assert at is not None
+        # The arm follows its plan, as a servo does.
+        seconds = (bench.now - at.started) / NANOSECONDS
+        columns = at.trajectory.positions.T
+        bench.hear([float(np.interp(seconds, at.trajectory.times, column)) for column in columns])
+        assert isinstance(bench.plan(age=0.06), ExecutingPlan)
+    for before, after in pairwise(bench.sent):
+        seconds = (after.started - before.started) / NANOSECONDS
+        i = int(np.searchsorted(before.trajectory.times, seconds))
+        low, high = before.trajectory.positions[[i - 1, i], 0]
+        assert low - 1e-9 <= after.trajectory.positions[0, 0] <= high + 1e-9
+        assert after.trajectory.velocities[0, 0] == pytest.approx(
+            np.interp(seconds, before.trajectory.times, before.trajectory.velocities[:, 0]), abs=0.05
+        )
+
+
+@pytest.mark.parametrize(
+    ('act', 'why'),
+    [
+        (lambda b: b.motion.stop(), 'stopped'),
+        (lambda b: b.motion.disable(), 'disabled'),
+        (lambda b: b.motion.hear_thought(Thought(b.now, np.zeros((0, 4), np.float32))), 'hold still'),
+        (lambda b: b.motion.end(), 'deactivated'),
+        (lambda b: b.motion.hear_tokens(b.now - NANOSECONDS), 'tokens went back'),
+        (
+            lambda b: b.motion.hear_joints(JointSample(b.now - NANOSECONDS, np.zeros(2), np.zeros(2))),
+            'joint states',
+        ),
+    ],
+    ids=['stop', 'disable', 'hold', 'deactivate', 'tokens back', 'joints back'],
+)
+def test_whatever_ends_the_motion_sends_one_braking_plan_from_the_planned_state(act, why) -> None:
+    bench = Bench().moving()
+    bench.later(0.3)
+    act(bench)
+    act(bench)
+    first, brake = bench.sent
+    assert is_brake(brake)
+    assert brake.started == bench.now + 10_000_000
+    seconds = (brake.started - first.started) / NANOSECONDS
+    expected = np.interp(seconds, first.trajectory.times, first.trajectory.positions[:, 0])
+    assert brake.trajectory.positions[0, 0] == pytest.approx(expected, abs=2e-3)
+    assert why in bench.brakes[0]
+    assert len(bench.brakes) == 1
+
+
+@pytest.mark.parametrize(
+    ('late', 'expected'),
+    [
+        ('joint_state', GuardReason.STALE_JOINT_STATE),
+        ('tokens', GuardReason.STALE_OBSERVATION),
+        ('thought', GuardReason.STALE_THOUGHT),
+    ],
+)
+def test_the_watch_brakes_as_soon_as_one_input_is_too_old(late, expected) -> None:
+    bench = Bench(Ramp(speed=0.2)).moving()
+    found: Refusal | None = None
+    for _ in range(100):
+        bench.later(0.05)
+        if late != 'joint_state':
+            plan = bench.planner.plan
+            assert plan is not None
+            bench.motion.hear_joints(JointSample(bench.now, plan.trajectory.positions[0], np.zeros(2)))
+        if late != 'tokens':
+            bench.motion.hear_tokens(bench.now)
+        if late != 'thought':
+            bench.motion.hear_thought(Thought(bench.now, np.ones((1, 4), np.float32)))
+        elif not bench.motion.is_moving:
+            bench.plan()
+        found = bench.motion.watch(SETTINGS)
+        if found is not None:
+            break
+        if late == 'thought':
+            bench.plan()
+    assert found is not None
+    assert found.reason is expected
+    assert is_brake(bench.sent[-1])
+    assert bench.motion.watch(SETTINGS) is None, 'one brake is enough'
+
+
+def test_a_stop_latches_until_reset_and_then_still_needs_enable() -> None:
+    bench = Bench().moving()
+    bench.motion.stop()
+    assert bench.motion.enable() == 'stopped; call action/reset first'
+    bench.hear()
+    assert reason(bench.plan()) is GuardReason.STOPPED
+    bench.motion.reset()
+    assert reason(bench.plan()) is GuardReason.NOT_ENABLED
+    assert bench.motion.enable() is None
+    assert isinstance(bench.plan(), ExecutingPlan)
+
+
+def test_a_stop_survives_deactivation() -> None:
+    bench = Bench()
+    bench.motion.stop()
+    bench.motion.end()
+    bench.motion.begin(bench.planner, enabled=True)
+    assert not bench.motion.enabled
+    assert bench.motion.enable() is not None
+
+
+def test_a_stop_while_the_model_thinks_wins() -> None:
+    bench = Bench()
+    bench.hear()
+    bench.motion.enable()
+    bench.policy.meanwhile = bench.motion.stop
+    assert reason(bench.plan()) is GuardReason.STOPPED
+    assert bench.sent == []
+
+
+def test_a_hold_while_the_model_thinks_wins_and_the_next_go_moves_again() -> None:
+    bench = Bench()
+    bench.hear()
+    bench.motion.enable()
+    bench.policy.meanwhile = lambda: bench.hear(rows=0)
+    assert reason(bench.plan()) is GuardReason.HOLD
+    bench.policy.meanwhile = lambda: None
+    bench.hear()
+    assert isinstance(bench.plan(), ExecutingPlan)
+
+
+def test_tokens_that_grow_too_old_while_the_model_thinks_are_not_acted_on() -> None:
+    bench = Bench()
+    bench.hear()
+    bench.motion.enable()
+
+    def dawdle() -> None:
+        stamp = bench.now
+        bench.later(0.6)
+        bench.motion.hear_joints(JointSample(bench.now, np.zeros(2), np.zeros(2)))
+        bench.motion.hear_thought(Thought(stamp, np.ones((1, 4), np.float32)))
+
+    bench.policy.meanwhile = dawdle
+    assert reason(bench.plan()) is GuardReason.STALE_OBSERVATION
+    assert bench.sent == []
+
+
+def test_a_chunk_that_is_not_finite_is_refused_whole_and_the_arm_comes_to_rest_on_its_plan() -> None:
+    bench = Bench().moving()
+    bench.policy.speed = np.nan
+    bench.later(0.1)
+    bench.hear([0.05, 0.05])
+    assert reason(bench.plan()) is GuardReason.NON_FINITE
+    assert len(bench.sent) == 1
+
+
+def test_a_dry_run_is_handed_over_but_never_executed() -> None:
+    bench = Bench()
+    bench.hear()
+    bench.motion.enable()
+    dry: list[ExecutingPlan] = []
+    bench.plan(dry_run=dry.append)
+    assert len(dry) == 1
+    assert bench.sent == []
+    assert not bench.motion.is_moving
+
+
+def test_a_clock_jump_disarms_without_a_brake_that_nobody_could_place() -> None:
+    bench = Bench().moving()
+    bench.motion.lose_time()
+    assert len(bench.sent) == 1
+    assert not bench.motion.enabled
+    assert not bench.motion.is_moving
+
+
+def test_enabling_an_arm_at_rest_starts_from_where_it_is_measured() -> None:
+    bench = Bench().moving()
+    bench.later(5.0)
+    bench.motion.disable()
+    bench.hear([0.3, -0.2])
+    bench.motion.enable()
+    bench.plan()
+    np.testing.assert_allclose(bench.sent[-1].trajectory.positions[0], [0.3, -0.2])
+
+
+def test_steps_that_pass_while_the_model_thinks_are_given_to_it_as_the_plan_fixes_them() -> None:
+    bench = Bench().moving()
+    bench.later(0.2)
+    bench.hear([0.1, 0.1])
+    bench.plan(age=0.13)
+    assert bench.policy.prefixes[0] is None, 'at rest nothing is fixed'
+    prefix = bench.policy.prefixes[1]
+    assert prefix is not None
+    assert prefix.shape == (2, 2)
+    plan = bench.sent[0]
+    due = (bench.now - round(0.13 * NANOSECONDS) - plan.started) / NANOSECONDS + DT * np.array([1, 2])
+    expected = np.interp(due, plan.trajectory.times, plan.trajectory.positions[:, 0])
+    np.testing.assert_allclose(prefix[:, 0], expected, atol=2e-3)
+
+
+def test_without_a_trained_prefix_none_is_given() -> None:
+    bench = Bench(prefix=0).moving()
+    bench.later(0.2)
+    bench.hear([0.1, 0.1])
+    bench.plan(age=0.13)
+    assert bench.policy.prefixes == [None, None]
+
+
+def test_noise_is_a_function_of_seed_and_stamp_alone() -> None:
+    first, second = Bench().moving(), Bench().moving()
+    np.testing.assert_array_equal(first.policy.noises[0], second.policy.noises[0])
+    np.testing.assert_array_equal(first.sent[0].trajectory.positions, second.sent[0].trajectory.positions)
+    second.later(0.05)
+    second.hear([0.02, 0.02])
+    second.plan()
+    assert (second.policy.noises[0] != second.policy.noises[1]).any()
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 200), min_size=1, max_size=30, unique=True), st.integers(0, 200))
+def test_joints_between_two_samples_lie_on_the_line_and_outside_at_the_nearest(stamps, asked) -> None:
+    stamps.sort()
+    history = JointHistory()
+    for stamp in stamps:
+        history.add(JointSample(stamp, np.array([2.0 * stamp]), np.array([1.0 * stamp])))
+    seen = history.at(asked)
+    assert seen is not None
+    clipped = min(max(asked, stamps[0]), stamps[-1])
+    assert seen.positions[0] == pytest.approx(2.0 * clipped)
+    assert seen.velocities[0] == pytest.approx(1.0 * clipped)
+    assert seen.stamp == clipped
+
+
+def test_an_empty_history_knows_nothing() -> None:
+    history = JointHistory()
+    assert history.newest is None
+    assert history.at(5) is None

@@ -92,7 +92,7 @@ def painted(scene: Scene) -> Scene:
 
 @pytest.mark.parametrize('seed', [0, 1, 2])
 def test_the_cached_background_changes_no_pixel(seed: int) -> None:
-    """Given a front camera that drew an earlier moment, when the arm has moved, then all pixels are those of a full cast."""
+    """Given a front camera that drew an earlier moment, when the arm moves, then pixels equal a full cast."""
     world = World(sample_scene(seed))
     eye = camera(world, FRONT)
     for _ in range(3):

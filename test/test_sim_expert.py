@@ -44,7 +44,7 @@ def hold(world: World, referee: Referee, command: np.ndarray, seconds: float) ->
 
 
 @given(st.lists(st.floats(-1.5, 1.5), min_size=6, max_size=6))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_forward_kinematics_agrees_with_the_simulated_robot(joints: list[float]) -> None:
     world = World(sample_scene(0))
     world.set_joints(joints)
@@ -60,7 +60,7 @@ def test_forward_kinematics_agrees_with_the_simulated_robot(joints: list[float])
     height=st.floats(0.01, 0.12),
     tilt=st.floats(0.3, 0.5),
 )
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_inverse_kinematics_reaches_the_whole_workspace(
     reach: float, azimuth: float, height: float, tilt: float
 ) -> None:
@@ -224,7 +224,7 @@ def test_coming_down_beside_the_object_is_a_miss() -> None:
 
 
 def test_a_brush_is_not_a_touch_but_a_flicker_does_not_spoil_one() -> None:
-    """Given contact for 0.05 s, when it ends for 0.1 s, then nothing is won; contact for 0.1 s with a short gap wins."""
+    """Given contact for 0.05 s, when it ends for 0.1 s, then nothing is won; 0.1 s with a short gap wins."""
     world, task = touch(0)
     referee = Referee(world, task)
     name = str(task.object)

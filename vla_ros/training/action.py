@@ -22,6 +22,7 @@ from vla_ros.reasoning.trace import ANSWER, Sighting, write
 from vla_ros.training.demonstrations import Demonstrations
 from vla_ros.training.flow import FlowHead, flow_matching_loss, integrate
 from vla_ros.training.language import LanguageTrainer
+from vla_ros.training.loop import fresh_generator
 from vla_ros.training.wordings import sentence
 from vla_ros.types import FloatArray
 
@@ -120,7 +121,6 @@ class Chunks(Dataset[dict[str, Tensor]]):
         thought_rows: npt.NDArray[np.float16],
         moments: Statistics,
         horizon: int,
-        seed: int = 0,
     ) -> None:
         self._tokens, self._thought_at, self._thoughts = tokens, thought_at, thought_rows
         order = demonstrations.order
@@ -129,7 +129,6 @@ class Chunks(Dataset[dict[str, Tensor]]):
         self._state = (demonstrations.joints - moments.state_mean) / moments.state_std
         relative = chunks(demonstrations, horizon) - demonstrations.joints[:, None]
         self._actions = (relative - moments.action_mean) / moments.action_std
-        self._rng = np.random.default_rng(seed)
 
     def __len__(self) -> int:
         return len(self._state)
@@ -143,7 +142,7 @@ class Chunks(Dataset[dict[str, Tensor]]):
             'actions': torch.from_numpy(self._actions[index].astype(np.float32)),
             'tokens': torch.from_numpy(self._tokens[index].astype(np.float32)),
             'thought': torch.from_numpy(
-                self._thoughts[int(self._rng.integers(oldest, latest + 1))].astype(np.float32)
+                self._thoughts[int(fresh_generator().integers(oldest, latest + 1))].astype(np.float32)
             ),
             'state': torch.from_numpy(self._state[index].astype(np.float32)),
         }

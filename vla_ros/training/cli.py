@@ -45,11 +45,17 @@ def tokenizer(out: Out = WORK) -> None:
 
 
 @app.command()
-def vision(out: Out = WORK, steps: Steps = 1000, batch: Batch = 64, learning_rate: Rate = 1e-3) -> None:
+def vision(
+    out: Out = WORK,
+    steps: Steps = 2200,
+    batch: Batch = 64,
+    learning_rate: Rate = 1e-3,
+    start: Path | None = None,
+) -> None:
     """Train the eyes: SigLIP's contrastive loss and a dense loss that keeps space precise."""
     from vla_ros.training import stages
 
-    _show(stages.train_vision(out, Schedule(steps, batch, learning_rate)))
+    _show(stages.train_vision(out, Schedule(steps, batch, learning_rate), start))
 
 
 @app.command()
@@ -57,7 +63,7 @@ def language(out: Out = WORK, steps: Steps = 2500, batch: Batch = 16, learning_r
     """Train System 2: a LLaVA model that writes the chain of thought."""
     from vla_ros.training import stages
 
-    _show(stages.train_language(out, Schedule(steps, batch, learning_rate, bfloat16=False)))
+    _show(stages.train_language(out, Schedule(steps, batch, learning_rate)))
 
 
 @app.command()

@@ -27,6 +27,7 @@ from transformers import (
 
 from vla_ros.reasoning.prompt import IMAGE, prompt
 from vla_ros.reasoning.trace import END_ANSWER, Sighting, write
+from vla_ros.training.loop import fresh_generator
 from vla_ros.training.wordings import sentence
 from vla_ros.types import FloatArray
 
@@ -71,6 +72,7 @@ def build_llava(
         tie_word_embeddings=True,
     )
     model = LlavaForConditionalGeneration(config)
+    model.set_attn_implementation('eager')  # twice as fast to train as the fused one on a CPU
     model.model.vision_tower.load_state_dict(vision.state_dict())
     model.model.vision_tower.requires_grad_(False)
     return model
@@ -137,17 +139,15 @@ class Conversations(Dataset[dict[str, Any]]):
         names: Sequence[str],
         tokenizer: PreTrainedTokenizerFast,
         bins: int,
-        seed: int = 0,
     ) -> None:
         self._tokens, self._centres, self._names = tokens, centres, list(names)
         self._tokenizer, self._bins = tokenizer, bins
-        self._rng = np.random.default_rng(seed)
 
     def __len__(self) -> int:
         return len(self._tokens)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        (order,) = orders(self._rng, self._centres[index : index + 1], self._names, self._bins)
+        (order,) = orders(fresh_generator(), self._centres[index : index + 1], self._names, self._bins)
         asked = self._tokenizer(prompt(order.instruction))['input_ids']
         answer = self._tokenizer(order.trace)['input_ids']
         return {

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import Dataset
@@ -25,8 +26,12 @@ class Schedule:
     warm_up: int = 100
     weight_decay: float = 0.01
     average: float = 0.995
-    bfloat16: bool = True
     seed: int = 0
+
+
+def fresh_generator() -> np.random.Generator:
+    """Random choices in a dataset: seeded from torch, so that no two epochs or processes repeat each other."""
+    return np.random.default_rng(int(torch.randint(2**62, (1,))))
 
 
 class _Average(TrainerCallback):
@@ -68,11 +73,11 @@ def fit(
         logging_steps=50,
         save_steps=500,
         save_total_limit=1,
-        bf16=schedule.bfloat16,
+        bf16=True,
         use_cpu=not torch.cuda.is_available(),
         seed=schedule.seed,
         report_to=[],
-        dataloader_num_workers=0,
+        dataloader_num_workers=1,
         remove_unused_columns=False,
     )
     average = _Average(schedule.average)

@@ -56,17 +56,25 @@ def load_words(out: Path) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast.from_pretrained(str(out / 'tokenizer'))
 
 
-def train_vision(out: Path, schedule: Schedule) -> dict[str, Any]:
-    """SigLIP with the dense loss, on both cameras' pictures; leaves the vision tower in ``out/vision``."""
+def train_vision(out: Path, schedule: Schedule, start: Path | None = None) -> dict[str, Any]:
+    """SigLIP with the dense loss, on both cameras' pictures; leaves the vision tower in ``out/vision``.
+
+    Pictures in which nothing is seen, as many of the wrist camera's, are left out. ``start`` is a trainer's
+    ``trainer.safetensors`` to go on from.
+    """
     torch.manual_seed(schedule.seed)
     tokenizer = load_words(out)
     shots = snapshots.load_snapshots(out / 'snapshots.npz')
     images = np.concatenate([shots.images[c] for c in snapshots.CAMERAS])
     centres = np.concatenate([shots.centres[c] for c in snapshots.CAMERAS])
+    full = ~np.isnan(centres[..., 0]).all(-1)
     model = vision.VisionTrainer(vision.VisionSize(image=IMAGE_SIZE), len(snapshots.KINDS), len(tokenizer))
-    data = vision.LabelledImages(images, centres, snapshots.KINDS, tokenizer, seed=schedule.seed)
+    if start is not None:
+        model.load_state_dict(load_file(str(start)))
+    data = vision.LabelledImages(images[full], centres[full], snapshots.KINDS, tokenizer)
     folder = out / 'vision'
     log = fit(model, data, folder / 'run', schedule)
+    save_file(model.state_dict(), str(folder / 'trainer.safetensors'))
     tower = SiglipVisionModel(model.siglip.config.vision_config)
     tower.load_state_dict(model.siglip.vision_model.state_dict())
     tower.save_pretrained(str(folder))
@@ -89,7 +97,7 @@ def train_language(out: Path, schedule: Schedule) -> dict[str, Any]:
     images, centres = _views(shots.images['front'], shots.centres['front'], schedule.seed)
     tokens = vision.encode(tower, images)
     model = language.build_llava(language.LanguageSize(), tower, tokenizer, tokens.shape[1])
-    data = language.Conversations(tokens, centres, snapshots.KINDS, tokenizer, BINS, schedule.seed)
+    data = language.Conversations(tokens, centres, snapshots.KINDS, tokenizer, BINS)
     folder = out / 'language'
     trainer = language.LanguageTrainer(model)
     log = fit(trainer, data, folder / 'run', schedule, language.collate)
@@ -183,7 +191,7 @@ def _lessons(
     system2 = language.LanguageTrainer(load_language(out))
     front = tokens[steps, : tokens.shape[1] // cameras]
     rows = action.thoughts(system2, tokenizer, front, texts, THOUGHT_ROWS)
-    return action.Chunks(lessons, tokens, steps, rows, moments, config.horizon, seed)
+    return action.Chunks(lessons, tokens, steps, rows, moments, config.horizon)
 
 
 def _require(path: Path, stage: str) -> None:

@@ -32,17 +32,22 @@ COUNTED_ONLY = (
 )
 
 
-def read_bag(folder: Path) -> Recording:
+def read_bag(folder: Path, namespace: str = '') -> Recording:
     """Read the bag in a folder, as ``ros2 bag`` lays it out.
 
-    Times are those at which messages were received, in seconds.
+    Times are those at which messages were received, in seconds. Topics are named without their leading slash.
+
+    Args:
+        namespace: in which the nodes ran; '' is the root.
 
     Raises:
         VlaError: no MCAP file there, or one that cannot be read.
     """
     events: dict[str, list[Event]] = defaultdict(list)
     arrivals: dict[str, list[float]] = defaultdict(list)
-    for topic, time, message in _messages(folder):
+    prefix = f'{namespace.strip("/")}/' if namespace.strip('/') else ''
+    for name, time, message in _messages(folder):
+        topic = name.removeprefix(prefix)
         arrivals[topic].append(time)
         if message is not None:
             events[topic].append((time, message))

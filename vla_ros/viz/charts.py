@@ -54,8 +54,14 @@ def joint_overview(recording: Recording, cut: Sequence[Segment], width: int, hei
     axes.set_xlim(times[0] - begins, times[-1] - begins)
     axes.set_xlabel('s')
     axes.set_ylabel('rad')
+    in_a_row = 6 if width > 900 else 3
     axes.legend(
-        loc='upper center', bbox_to_anchor=(0.5, 1.17), ncols=6, frameon=False, labelcolor=_shade(TEXT)
+        loc='lower center',
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=in_a_row,
+        frameon=False,
+        labelcolor=_shade(TEXT),
+        fontsize=13 if in_a_row == 6 else 10,
     )
     return _pixels(figure)
 

@@ -134,8 +134,6 @@ class VlaNode(LifecycleNode):
         done = threading.Event()
 
         def finish() -> None:
-            for timer in self.timers:
-                timer.cancel()
             try:
                 if self._state_machine.current_state[1] in ('unconfigured', 'inactive', 'active'):
                     self.trigger_shutdown()

@@ -20,7 +20,7 @@ from vla_ros.nodes import qos
 from vla_ros.nodes.executor import CleanExecutor
 from vla_ros.nodes.lifecycle import VlaNode
 
-PATIENCE = 20.0  # seconds; discovery is slow now and then
+PATIENCE = 60.0  # seconds; discovery is slow now and then, and a busy machine slower
 JOINTS = ('pan', 'lift')
 LIMITS = """joint_limits:
 """ + ''.join(

@@ -30,6 +30,6 @@ LATCHED = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOC
 TRACE = _profile(20)
 # A joint_trajectory_controller subscribes with system defaults: reliable. An old plan is worth nothing.
 COMMAND = _profile(1)
-CLOCK = _profile(1, ReliabilityPolicy.BEST_EFFORT)
+CLOCK = _profile(1)
 SCORE = _profile(10)
 DIAGNOSTICS = _profile(10)

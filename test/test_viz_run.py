@@ -193,6 +193,24 @@ def test_the_outside_view_shows_the_logged_state_and_draws_the_same_state_once(t
     assert (moved != first).any()
 
 
+def test_the_logs_of_later_episodes_are_one_with_the_first_in_the_order_of_time(tmp_path: Path) -> None:
+    for name, begins in (('log', 0.0), ('log_2', 20.0), ('log_1', 10.0), ('log_10', 30.0)):
+        np.savez(tmp_path / f'{name}.npz', times=[begins, begins + 1], qpos=np.full((2, 3), begins))
+
+    log = load_state_log(tmp_path / 'log.npz')
+
+    assert log.times.tolist() == [0, 1, 10, 11, 20, 21, 30, 31]
+    assert [log.at(time)[0] for time in (-1.0, 5.0, 20.0, 99.0)] == [0, 0, 20, 30]
+
+
+def test_logs_of_different_scenes_are_not_one(tmp_path: Path) -> None:
+    for name, coordinates in (('log', 3), ('log_1', 4)):
+        np.savez(tmp_path / f'{name}.npz', times=[0.0], qpos=np.zeros((1, coordinates)))
+
+    with pytest.raises(VlaError, match='episodes of one scene'):
+        load_state_log(tmp_path / 'log.npz')
+
+
 def test_a_state_log_of_another_scene_is_refused() -> None:
     scene = sample_scene(1_000_000)
 

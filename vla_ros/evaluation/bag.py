@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,6 +33,10 @@ COUNTED_ONLY = (
 )
 
 
+# Of these, large as they are, the stamp is read as well.
+STAMP_ONLY = 'perception/tokens'
+
+
 def read_bag(folder: Path, namespace: str = '') -> Recording:
     """Read the bag in a folder, as ``ros2 bag`` lays it out.
 
@@ -45,11 +50,14 @@ def read_bag(folder: Path, namespace: str = '') -> Recording:
     """
     events: dict[str, list[Event]] = defaultdict(list)
     arrivals: dict[str, list[float]] = defaultdict(list)
+    stamps: dict[str, list[Event]] = defaultdict(list)
     prefix = f'{namespace.strip("/")}/' if namespace.strip('/') else ''
     for name, time, message in _messages(folder):
         topic = name.removeprefix(prefix)
         arrivals[topic].append(time)
-        if message is not None:
+        if isinstance(message, float):
+            stamps[topic].append((time, message))
+        elif message is not None:
             events[topic].append((time, message))
     joint_names = _joint_names(events['joint_states'])
     return Recording(
@@ -67,6 +75,10 @@ def read_bag(folder: Path, namespace: str = '') -> Recording:
         scores=_line(events['simulator/score'], lambda m: _values(m.status[0])),
         diagnostics=_diagnostics(events['diagnostics']),
         arrivals={topic: Timeline(tuple(times), (None,) * len(times)) for topic, times in arrivals.items()},
+        ages={
+            'perception/tokens': _ages(stamps['perception/tokens']),
+            'reasoning/decision': _ages(_thought_through(events['reasoning/decision'])),
+        },
     )
 
 
@@ -92,12 +104,32 @@ def _messages(folder: Path) -> Iterator[tuple[str, float, Any]]:
                     topic = channel.topic.lstrip('/')
                     if channel.id not in decoders:
                         wanted = not any(part in topic for part in COUNTED_ONLY)
-                        decoders[channel.id] = factory.decoder_for('cdr', schema) if wanted else None
+                        decoder = factory.decoder_for('cdr', schema) if wanted else None
+                        decoders[channel.id] = _stamp if topic.endswith(STAMP_ONLY) else decoder
                     decode = decoders[channel.id]
                     yield topic, message.log_time / NANOSECONDS, decode(message.data) if decode else None
         except (McapError, OSError) as error:
             raise VlaError(f'{path} cannot be read: {error}') from error
         decoders.clear()  # channel numbers begin anew in each file
+
+
+def _stamp(serialised: bytes) -> float:
+    """Seconds of the stamp of a message that begins with a header: after 4 bytes that say how it is encoded (CDR)."""
+    seconds, nanoseconds = struct.unpack_from('<iI' if serialised[1] & 1 else '>iI', serialised, 4)
+    return float(seconds + nanoseconds / NANOSECONDS)
+
+
+def _ages(stamped: list[Event]) -> Timeline[float]:
+    return Timeline(tuple(time for time, _ in stamped), tuple(time - stamp for time, stamp in stamped))
+
+
+def _thought_through(decisions: list[Event]) -> list[Event]:
+    """Times and stamps of the decisions that a chain of thought came to."""
+    return [
+        (time, message.header.stamp.sec + message.header.stamp.nanosec / NANOSECONDS)
+        for time, message in decisions
+        if _values(message.status[0]).get('trace')
+    ]
 
 
 def _line(found: list[Event], convert: Callable[[Any], Any]) -> Timeline[Any]:

@@ -65,6 +65,7 @@ class Recording:
         scores: what the referee said, as the simulator publishes it.
         diagnostics: key and value of the nodes' reports, by name of the node.
         arrivals: when messages arrived, by topic.
+        ages: seconds from the stamp of what was seen to the arrival of what was made of it, by topic.
     """
 
     instructions: Timeline[str] = Timeline()
@@ -77,6 +78,7 @@ class Recording:
     scores: Timeline[dict[str, str]] = Timeline()
     diagnostics: dict[str, Timeline[dict[str, str]]] = field(default_factory=dict)
     arrivals: dict[str, Timeline[None]] = field(default_factory=dict)
+    ages: dict[str, Timeline[float]] = field(default_factory=dict)
 
     @property
     def begins(self) -> float:

@@ -59,8 +59,7 @@ def _segment(recording: Recording, number: int, total: int, words: str, begin: f
     ]
     ended, ending = end, Ending.UNFINISHED
     for time, score in recording.scores.between(begin, end):
-        # A score latched for the instruction before may still be on its way.
-        if score.get('success') == 'true' and score.get('fresh', 'true') == 'true':
+        if score.get('success') == 'true':
             ended, ending = time, Ending.DONE
             break
         if score.get('failure'):

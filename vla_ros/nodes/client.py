@@ -17,12 +17,13 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
 from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import Image
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from vla_ros.nodes import qos
 from vla_ros.nodes.messages import nanoseconds
-from vla_ros.types import NANOSECONDS, Decision, Verdict, VlaError
+from vla_ros.types import Decision, Verdict, VlaError
 
 SERVICE_TIMEOUT = 20.0
 """Seconds for a service to appear and to answer; discovery alone takes up to 5 s on a loaded machine."""
@@ -39,14 +40,14 @@ class State:
         decisions: all of them, with the time of arrival.
         scores: values of the referee's reports, with the time of arrival.
         reports: by node, the summary and values of its last diagnostics.
-        levels: by node, the level of that report.
+        tokens: stamp in nanoseconds of the newest visual tokens.
     """
 
     trace: str = ''
     decisions: list[tuple[float, Decision]] = field(default_factory=list)
     scores: list[tuple[float, dict[str, str]]] = field(default_factory=list)
     reports: dict[str, dict[str, str]] = field(default_factory=dict)
-    levels: dict[str, int] = field(default_factory=dict)
+    tokens: int = 0
 
 
 class Client:
@@ -66,6 +67,7 @@ class Client:
         listen(DiagnosticArray, 'reasoning/decision', self._on_decision, qos.LATCHED)
         listen(DiagnosticArray, 'simulator/score', self._on_score, qos.SCORE)
         listen(DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.DIAGNOSTICS)
+        listen(Image, 'perception/tokens', self._on_tokens, qos.STREAM_IN)
         self._thread = threading.Thread(target=self._spin, name='client')
         self._thread.start()
 
@@ -90,6 +92,12 @@ class Client:
             self.state.trace = ''
         self._instruction.publish(String(data=words))
         return time.monotonic()
+
+    def forget(self) -> None:
+        """Forget decisions and scores: only what comes from now on counts."""
+        with self._changed:
+            self.state.decisions.clear()
+            self.state.scores.clear()
 
     def enable(self, on: bool = True) -> None:
         """Let the arm move, or not; VlaError if the action node declines."""
@@ -212,19 +220,22 @@ class Client:
             self._changed.notify_all()
 
     def _on_score(self, message: DiagnosticArray) -> None:
-        stamp = nanoseconds(message.header.stamp) / NANOSECONDS
         with self._changed:
-            for status in message.status:
-                told = {**values_of(status), 'stamp': f'{stamp:.6f}'}
-                self.state.scores.append((time.monotonic(), told))
+            self.state.scores.append((time.monotonic(), values_of(message.status[0])))
+            self._changed.notify_all()
+
+    def _on_tokens(self, message: Image) -> None:
+        with self._changed:
+            self.state.tokens = nanoseconds(message.header.stamp)
             self._changed.notify_all()
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         with self._changed:
             for status in message.status:
+                if status.hardware_id != 'vla_ros':
+                    continue
                 node = status.name.split(':')[0].split('/')[-1]
                 self.state.reports[node] = {'summary': status.message, **values_of(status)}
-                self.state.levels[node] = ord(status.level)
             self._changed.notify_all()
 
 

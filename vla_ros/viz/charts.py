@@ -20,6 +20,7 @@ from vla_ros.viz.style import ACCENT, AMBER, EDGE, GREEN, JOINT_COLOURS, MUTED, 
 
 DPI = 100
 BANDS = {Ending.DONE: GREEN, Ending.REFUSED: RED, Ending.FAILED: RED, Ending.UNFINISHED: AMBER}
+LATENCY_COLOURS: tuple[Colour, ...] = (ACCENT, AMBER, GREEN)
 STEP = 0.02  # seconds between two points of a curve
 
 
@@ -69,23 +70,35 @@ def joint_overview(recording: Recording, cut: Sequence[Segment], width: int, hei
 def latency_chart(
     samples: Mapping[str, Sequence[float]], known: Mapping[str, tuple[float, float]], width: int, height: int
 ) -> ImageArray:
-    """Histograms of latencies in ms, and lines at the (p50, p99) of those known only by their percentiles."""
+    """Latencies in ms, a row each: every sample as a dot, p50 and p99 as lines with their numbers.
+
+    Args:
+        samples: what was measured one by one.
+        known: (p50, p99) of what is known only so; wins over the samples of the same name.
+    """
     figure, axes = _figure(width, height)
-    everything = [value for values in samples.values() for value in values] + [
-        v for pair in known.values() for v in pair
-    ]
-    largest = max(float(np.percentile(everything, 99.5)) * 1.1, 1.0) if everything else 1.0
-    bins = np.linspace(0.0, largest, 60).tolist()
-    for (name, values), colour in zip(samples.items(), (ACCENT, AMBER), strict=False):
-        weights = np.full(len(values), 100.0 / max(1, len(values)))
-        axes.hist(values, bins=bins, weights=weights, color=_shade(colour), alpha=0.75, label=name)
-    for name, (p50, p99) in known.items():
-        axes.axvline(p50, color=_shade(GREEN), linewidth=2, label=f'{name} p50, p99')
-        axes.axvline(p99, color=_shade(GREEN), linewidth=2, linestyle='--')
-    axes.set_xlim(bins[0], bins[-1])
+    names = [*known, *(name for name in samples if name not in known)][::-1]
+    rng = np.random.default_rng(0)
+    largest = 1.0
+    for row, (name, colour) in enumerate(zip(names, LATENCY_COLOURS * len(names), strict=False)):
+        values = np.asarray(samples.get(name, ()), float)
+        if not len(values) and name not in known:
+            continue
+        p50, p99 = known[name] if name in known else (float(v) for v in np.percentile(values, [50, 99]))
+        scatter = row + rng.uniform(-0.22, 0.22, len(values))
+        axes.plot(values, scatter, '.', color=_shade(colour), alpha=0.35, markersize=4, markeredgewidth=0)
+        axes.plot([0, p50], [row, row], color=_shade(colour), linewidth=3)
+        axes.plot([p50, p99], [row, row], color=_shade(colour), linewidth=1.5)
+        axes.plot([p50, p50], [row - 0.3, row + 0.3], color=_shade(TEXT), linewidth=2)
+        axes.plot([p99, p99], [row - 0.2, row + 0.2], color=_shade(colour), linewidth=2)
+        axes.text(
+            0, row + 0.36, f'{name}: p50 {p50:.0f} ms, p99 {p99:.0f} ms', color=_shade(TEXT), fontsize=12
+        )
+        largest = max(largest, p99)
+    axes.set_ylim(-0.5, len(names) - 0.1)
+    axes.set_xlim(0, 1.08 * largest)
+    axes.set_yticks([])
     axes.set_xlabel('ms')
-    axes.set_ylabel('% of samples')
-    axes.legend(frameon=False, labelcolor=_shade(TEXT), loc='upper right')
     return _pixels(figure)
 
 

@@ -32,11 +32,21 @@ class StateLog:
 
 
 def load_state_log(path: Path) -> StateLog:
-    """Read the log that the simulator leaves.
+    """Read the log that the simulator leaves, with those of later episodes beside it: log.npz, log_1.npz, ...
 
     Raises:
         VlaError: no such file, or one without equally long ``times`` and ``qpos``.
     """
+    logs = sorted(
+        (_load(part) for part in (path, *path.parent.glob(f'{path.stem}_*.npz'))),
+        key=lambda log: log.times[0],
+    )
+    if len({log.qpos.shape[1] for log in logs}) > 1:
+        raise VlaError(f'{path}: expected episodes of one scene, found several')
+    return StateLog(np.concatenate([log.times for log in logs]), np.concatenate([log.qpos for log in logs]))
+
+
+def _load(path: Path) -> StateLog:
     try:
         with np.load(path) as content:
             log = StateLog(content['times'], content['qpos'])

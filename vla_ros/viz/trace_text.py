@@ -58,10 +58,16 @@ def spans(trace: str) -> list[Span]:
 
 
 def wrap(pieces: list[Span], width: float, size: int) -> list[list[Span]]:
-    """Lines of at most ``width`` pixels; a piece that is wider than a line gets a line of its own."""
+    """Lines of at most ``width`` pixels; a piece that is wider than a line is broken anywhere."""
     lines: list[list[Span]] = [[]]
     used = 0.0
-    for piece in pieces:
+    longest = max(1, int(width // span_width(Span('i', TEXT), size)))  # characters; all are equally wide
+    broken = [
+        replace(piece, text=piece.text[start : start + longest])
+        for piece in pieces
+        for start in range(0, len(piece.text), longest)
+    ]
+    for piece in broken:
         wide = span_width(piece, size)
         if used + wide > width and lines[-1]:
             lines.append([])

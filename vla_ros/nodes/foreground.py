@@ -1,0 +1,69 @@
+"""The graph in the foreground of a terminal, and a look at one that runs elsewhere."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+from rich.console import Console
+
+from vla_ros import graph
+from vla_ros.nodes.bringup import START_TIMEOUT, prepare_environment, running
+from vla_ros.nodes.client import Client
+
+
+def run_graph(
+    console: Console,
+    logs: Path,
+    *,
+    simulator: bool,
+    bundle: str,
+    composed: bool,
+    namespace: str,
+    enable: bool,
+    parameters_file: Path | None,
+) -> None:
+    """Run the nodes until SIGINT or SIGTERM.
+
+    Raises:
+        VlaError: a node does not start or dies.
+    """
+    prepare_environment(simulator=simulator, own_domain=False)
+    processes = graph.processes(
+        simulator=simulator,
+        composed=composed,
+        bundle=bundle,
+        namespace=namespace,
+        parameters_file=parameters_file,
+    )
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    nodes = [node for process in processes for node in process.nodes]
+    with running(processes, logs) as supervisor, Client(namespace) as client:
+
+        def check() -> None:
+            supervisor.check()
+            if ended.is_set():
+                raise KeyboardInterrupt
+
+        client.wait_active(nodes, START_TIMEOUT, check)
+        if enable:
+            client.enable()
+        domain = os.environ.get('ROS_DOMAIN_ID', '0')
+        console.print(f'[green]active[/green]: {", ".join(nodes)} (ROS_DOMAIN_ID {domain}, logs in {logs})')
+        allowed = 'enabled' if enable else 'disabled: call action/enable to let it move'
+        console.print(f'the arm is {allowed}; publish std_msgs/String on instruction; Ctrl-C ends', highlight=False)
+        while not ended.wait(0.5):
+            supervisor.check()
+    console.print('stopped, the arm at rest')
+
+
+def listen(seconds: float) -> dict[str, dict[str, str]]:
+    """What the nodes of a running graph said on /diagnostics in the last ``seconds``, by node."""
+    prepare_environment(simulator=False, own_domain=False)
+    with Client() as client:
+        client.wait(lambda: False, seconds)
+        return {node: dict(values) for node, values in client.state.reports.items()}

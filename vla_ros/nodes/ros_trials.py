@@ -1,0 +1,66 @@
+"""Closed-loop success through the running graph: the same trials, over DDS, in real time."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from vla_ros import graph
+from vla_ros.evaluation.episodes import Episode
+from vla_ros.evaluation.trial import Outcome
+from vla_ros.nodes.bringup import START_TIMEOUT, prepare_environment, running
+from vla_ros.nodes.client import Client
+from vla_ros.nodes.stage import Ended, Stage
+
+
+def run_ros_trials(
+    episodes: Sequence[Episode], bundle: Path, on_outcome: Callable[[Outcome], None] | None = None
+) -> list[Outcome]:
+    """Start simulator and nodes, play the episodes one after another, and stop everything.
+
+    Raises:
+        VlaError: a node does not start or dies.
+    """
+    prepare_environment(simulator=True, own_domain=True)
+    processes = graph.processes(simulator=True, bundle=str(bundle), log_level='warn')
+    outcomes = []
+    with (
+        tempfile.TemporaryDirectory(prefix='vla_ros_') as logs,
+        running(processes, Path(logs)) as supervisor,
+        Client() as client,
+    ):
+        client.wait_active([node for process in processes for node in process.nodes], START_TIMEOUT, supervisor.check)
+        stage = Stage(client, supervisor.check)
+        for episode in episodes:
+            outcomes.append(_play(stage, episode))
+            if on_outcome is not None:
+                on_outcome(outcomes[-1])
+        client.instruct('')
+    return outcomes
+
+
+def _play(stage: Stage, episode: Episode) -> Outcome:
+    begun = time.perf_counter()
+    impossible = episode.task == 'no_such_object'
+    stage.set_scene(episode.seed, '' if impossible else f'touch:{episode.wanted}')
+    ended = stage.refuse(episode.instruction) if impossible else stage.touch(episode.instruction)
+    return outcome_of(episode, ended, time.perf_counter() - begun)
+
+
+def outcome_of(episode: Episode, ended: Ended, seconds: float) -> Outcome:
+    """The same words for a trial through ROS as for one offline."""
+    return Outcome(
+        episode=episode,
+        success=ended.success,
+        failure=ended.failure,
+        refused=ended.refused,
+        subtask=ended.decision.subtask if ended.decision is not None else '',
+        seconds=round(ended.seconds, 3),
+        farthest=round(ended.farthest, 4),
+        refused_plans={},
+        wall_seconds=round(seconds, 3),
+    )
+
+

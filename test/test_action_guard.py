@@ -188,8 +188,9 @@ def test_given_a_spline_that_overshoots_between_good_points_it_is_refused():
     assert reason(GUARD.check(plan, circumstances)) is GuardReason.POSITION_LIMIT
 
 
-def test_given_an_arm_outside_of_its_limits_it_may_come_back_but_go_no_further():
-    outside = replace(HOME, positions=HOME.positions + [2.0, 0, 0, 0, 0, 0])
+@pytest.mark.parametrize('side', [2.0, -2.0])
+def test_given_an_arm_outside_of_its_limits_it_may_come_back_but_go_no_further(side: float):
+    outside = replace(HOME, positions=HOME.positions + [side, 0, 0, 0, 0, 0])
     circumstances = replace(CALM, joints=JointSample(NOW, outside.positions, np.zeros(6)))
     back = shape(outside, DUE, np.repeat(HOME.positions[None], 16, axis=0), LIMITS)
     assert GUARD.check(back, circumstances) is None

@@ -218,14 +218,18 @@ def test_given_joints_that_ask_for_little_and_much_the_much_does_not_disturb_the
     np.testing.assert_allclose(both.positions[: len(calm.times), 1:], calm.positions[:, 1:], atol=1e-9)
 
 
-def test_given_way_points_outside_of_the_limits_it_stops_at_the_limits():
-    beyond = np.repeat((LIMITS.max_position + 0.02)[None], 16, axis=0)
-    start = PlannedState(LIMITS.max_position - 0.1, np.zeros(6), np.zeros(6))
+@pytest.mark.parametrize('beyond', [0.02, 2.0])
+@pytest.mark.parametrize(('limit', 'side'), [(LIMITS.max_position, 1), (LIMITS.min_position, -1)])
+def test_given_way_points_outside_of_the_limits_it_stops_at_the_limits(
+    limit: DoubleArray, side: int, beyond: float
+):
+    goals = np.repeat((limit + side * beyond)[None], 16, axis=0)
+    start = PlannedState(limit - side * 0.1, np.zeros(6), np.zeros(6))
     for _ in range(4):
-        trajectory = shape(start, DUE, beyond, LIMITS)
+        trajectory = shape(start, DUE, goals, LIMITS)
         assert_within(trajectory, LIMITS)
         start = planned_state(ExecutingPlan(trajectory, 0), 400 * MS)
-    np.testing.assert_allclose(trajectory.positions[-1], LIMITS.max_position, atol=0.002)
+    np.testing.assert_allclose(trajectory.positions[-1], limit, atol=0.002)
 
 
 def test_given_an_arm_outside_of_its_limits_it_comes_back_and_goes_no_further():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vla_ros.action.spline import (
@@ -19,6 +19,7 @@ numbers = st.floats(-5, 5)
 FRACTIONS = np.linspace(0, 1, 41)
 
 
+@settings(deadline=None)
 @given(p=numbers, v=numbers, a=numbers, jerk=numbers, duration=st.floats(0.01, 3))
 def test_given_constant_jerk_between_points_the_motion_is_reproduced(
     p: float, v: float, a: float, jerk: float, duration: float
@@ -31,6 +32,7 @@ def test_given_constant_jerk_between_points_the_motion_is_reproduced(
     np.testing.assert_allclose(executed[3], jerk, atol=1e-6 / duration**3)
 
 
+@settings(deadline=None)
 @given(
     switches=st.lists(st.floats(0, 1), min_size=1, max_size=4),
     first=st.sampled_from([-1.0, 1.0]),
@@ -80,6 +82,7 @@ def test_given_a_time_outside_it_is_the_first_state_or_rest_at_the_last():
     np.testing.assert_array_equal(state_at(states, times, 2.0), [[4.0], [0.0], [0.0]])
 
 
+@settings(deadline=None)
 @given(seconds=st.floats(0.001, 2.999))
 def test_given_a_time_inside_it_is_the_state_of_the_spline(seconds: float):
     states = np.random.default_rng(0).normal(size=(4, 3, 2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vla_ros.action.stitch import (
@@ -87,6 +87,17 @@ def test_given_one_joint_is_far_from_its_plan_only_that_joint_starts_from_the_me
     np.testing.assert_allclose(stitched.start.velocities, [0.5, 0.1])
 
 
+def test_given_a_joint_far_from_an_accelerating_plan_it_does_not_take_over_the_acceleration():
+    times = np.array([0.0, 2.0])
+    ones = np.ones((2, 2))
+    plan = ExecutingPlan(
+        JointTrajectory(('a', 'b'), times, times[:, None] ** 2 / 2 * ones, times[:, None] * ones, ones),
+        NOW - 1000 * MS,
+    )
+    stitched = stitch(chunk(0), now=NOW, plan=plan, measured=measured(0.5, 1.5), settings=AT_ONCE)
+    np.testing.assert_allclose(stitched.start.accelerations, [1.0, 0.0])
+
+
 def test_given_a_gripper_with_its_own_threshold_it_keeps_pressing_what_blocks_it():
     settings = StitchSettings(transport_lead=0.0, start_jump=(0.25, 2.0))
     joints = measured(0.5, 0.9)
@@ -124,6 +135,7 @@ def test_given_other_numbers_of_joints_it_says_so():
         )
 
 
+@settings(deadline=None)
 @given(age_ms=st.integers(-300, 400), lead_ms=st.integers(0, 60))
 def test_given_any_age_and_lead_what_is_left_is_due_after_the_start_at_its_own_time(
     age_ms: int, lead_ms: int

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vla_ros.action.spline import resample
@@ -272,6 +272,7 @@ def test_given_a_stamped_trajectory_that_ends_just_now_it_is_accepted():
 states = st.lists(st.floats(-3, 3), min_size=6, max_size=6)
 
 
+@settings(deadline=None)
 @given(a=states, b=states, milliseconds=st.integers(5, 2000), fraction=st.floats(0, 0.999))
 def test_the_planner_and_the_controller_mean_the_same_quintic(
     a: list[float], b: list[float], milliseconds: int, fraction: float

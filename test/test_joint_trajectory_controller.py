@@ -237,6 +237,7 @@ GOOD = point(1.0, (1.0, 1.0), (0.0, 0.0))
         (RejectionReason.SIZE_MISMATCH, message(point(1.0, (1.0,)))),
         (RejectionReason.SIZE_MISMATCH, message(point(1.0, (1.0, 1.0), (0.0,)))),
         (RejectionReason.SIZE_MISMATCH, message(point(1.0, (1.0, 1.0), (0.0, 0.0), (0.0,)))),
+        (RejectionReason.EFFORT, message(TrajectoryPoint((1.0, 1.0), (0.0, 0.0), effort=(0.0, 0.0)))),
         (RejectionReason.ACCELERATIONS_WITHOUT_VELOCITIES, message(point(1.0, (1.0, 1.0), (), (0.0, 0.0)))),
         (RejectionReason.NON_FINITE, message(point(1.0, (1.0, math.nan)))),
         (RejectionReason.NON_FINITE, message(point(1.0, (1.0, 1.0), (math.nan, 0.0)))),

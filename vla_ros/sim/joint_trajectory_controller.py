@@ -16,6 +16,7 @@ What surprises people, and is modelled:
   ago, so the command skips ahead by a period. A first point at time 0 avoids that, too.
 - With a stamp, whatever lies in the past is skipped, so the command can jump as well.
 - The command is the trajectory one update period ahead of now.
+- It refuses efforts, zeros included, because it commands positions.
 - At the end it holds the last point, also with the last point's velocity if that was allowed to be non-zero.
 
 Stricter than stock: non-finite numbers, a joint named twice, and accelerations without velocities are
@@ -47,6 +48,7 @@ class RejectionReason(Enum):
     ENDS_IN_THE_PAST = 'ends_in_the_past'
     NOT_INCREASING = 'not_increasing'
     SIZE_MISMATCH = 'size_mismatch'
+    EFFORT = 'effort'
     ACCELERATIONS_WITHOUT_VELOCITIES = 'accelerations_without_velocities'
     NON_FINITE = 'non_finite'
 
@@ -68,6 +70,7 @@ class TrajectoryPoint:
     velocities: tuple[float, ...] = ()
     accelerations: tuple[float, ...] = ()
     time_from_start: float = 0.0
+    effort: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -260,6 +263,7 @@ def validate(
             _require(len(values) == len(names), reason.SIZE_MISMATCH, sizes)
             finite = bool(np.isfinite(values).all())
             _require(finite, reason.NON_FINITE, f'{field} of point {i} are not finite')
+        _require(not point.effort, reason.EFFORT, f'point {i} has efforts')
         usable = bool(point.velocities) or not point.accelerations
         _require(usable, reason.ACCELERATIONS_WITHOUT_VELOCITIES, f'point {i} has no velocities')
 

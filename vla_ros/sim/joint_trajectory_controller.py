@@ -15,8 +15,7 @@ What surprises people, and is modelled:
 - With ``interpolate_from_desired_state``, the last command, meant for now, counts as the state of one period
   ago, so the command skips ahead by a period. A first point at time 0 avoids that, too.
 - With a stamp, whatever lies in the past is skipped, so the command can jump as well.
-- The command is the trajectory one update period ahead of now.
-- It refuses efforts, zeros included, because it commands positions.
+- The command is one update period ahead of now. Efforts, zeros included, are refused.
 - At the end it holds the last point, also with the last point's velocity if that was allowed to be non-zero.
 
 Stricter than stock: non-finite numbers, a joint named twice, and accelerations without velocities are
@@ -161,7 +160,7 @@ class JointTrajectoryController:
             self._load(self._received, measured)
             self._received = None
         elif not self._points:
-            self._points, self._times_ns = [replace(measured, velocities=None)], [0]
+            self._points, self._times_ns = [_State(measured.positions)], [0]
         if not self._sampled:
             self._start(now_ns, measured)
         at_ns = now_ns + self._update_period_ns
@@ -220,11 +219,8 @@ class JointTrajectoryController:
             i = int(np.searchsorted(times, at_ns, side='right')) - 1
             return _interpolate(times[i], self._points[i], times[i + 1], self._points[i + 1], at_ns)
         last, rest = self._points[-1], np.zeros(len(self._joints))
-        return _State(
-            last.positions,
-            rest if last.velocities is None else last.velocities,
-            rest if last.accelerations is None else last.accelerations,
-        )
+        velocities = rest if last.velocities is None else last.velocities
+        return _State(last.positions, velocities, rest if last.accelerations is None else last.accelerations)
 
 
 def validate(
@@ -245,7 +241,7 @@ def validate(
         at_rest = not fastest > LARGEST_END_VELOCITY
         _require(at_rest, reason.NONZERO_END_VELOCITY, f'it ends at {fastest} rad/s')
     times = [point.time_from_start for point in points]
-    _require(bool(np.isfinite(times).all()), reason.NON_FINITE, 'a time_from_start is not finite')
+    _require(bool(np.isfinite(times).all()), reason.NON_FINITE, 'a time is not finite')
     times_ns = [_nanoseconds(time) for time in times]
     if message.stamp_ns != 0:
         late = now_ns - message.stamp_ns - times_ns[-1]
@@ -259,8 +255,10 @@ def validate(
             'accelerations': point.accelerations or point.positions,
         }
         for field, values in fields.items():
-            sizes = f'point {i} has {len(values)} {field}, expected {len(names)}'
-            _require(len(values) == len(names), reason.SIZE_MISMATCH, sizes)
+            fits = len(values) == len(names)
+            _require(
+                fits, reason.SIZE_MISMATCH, f'point {i} has {len(values)} {field}, expected {len(names)}'
+            )
             finite = bool(np.isfinite(values).all())
             _require(finite, reason.NON_FINITE, f'{field} of point {i} are not finite')
         _require(not point.effort, reason.EFFORT, f'point {i} has efforts')

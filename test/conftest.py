@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from vla_ros.graph import environment
 
@@ -19,6 +20,10 @@ from vla_ros.graph import environment
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 os.environ.setdefault('ROS_LOG_DIR', tempfile.mkdtemp(prefix='vla_ros_log_'))
 os.environ.update(environment(os.environ, simulator=True))
+
+# The machine may be busy with other things: examples are counted, not timed.
+settings.register_profile('untimed', deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile('untimed')
 
 DOMAINS = range(1, 101)  # above 101 the ports of a domain run into those that Linux hands out
 LOCKS = Path(tempfile.gettempdir()) / f'vla_ros_test_domains_{os.getuid()}'

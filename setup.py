@@ -66,7 +66,7 @@ setup(
             'matplotlib',
             'mcap',
             'mcap-ros2-support',
-            'mujoco>=3.2,<4',
+            'mujoco>=3.8,<5',
             'rosbags',
         ],
         'train': [

@@ -134,7 +134,7 @@ class JointTrajectory:
 
     Attributes:
         joint_names: J names; the columns below.
-        times: (P,) seconds from the start of execution, strictly increasing, first > 0.
+        times: (P,) seconds from the start of execution, strictly increasing; the first is 0, the state it begins in.
         positions, velocities, accelerations: (P, J) rad, rad/s, rad/s^2; the last velocity is zero.
     """
 

@@ -63,9 +63,11 @@ def joints_message(names: Sequence[str], sample: JointSample) -> JointState:
 
 
 def trajectory_message(trajectory: JointTrajectory) -> JointTrajectoryMessage:
-    """A plan as a joint_trajectory_controller takes it, to start when it arrives (stamp 0)."""
+    """A plan as a joint_trajectory_controller takes it, to start when it arrives (stamp 0).
+
+    No efforts, not even zeros: a controller without an effort interface refuses them.
+    """
     message = JointTrajectoryMessage(joint_names=list(trajectory.joint_names))
-    zeros = array.array('d', [0.0] * len(trajectory.joint_names))
     columns = (trajectory.times, trajectory.positions, trajectory.velocities, trajectory.accelerations)
     for seconds, positions, velocities, accelerations in zip(*columns, strict=True):
         due = round(seconds * NANOSECONDS)
@@ -74,7 +76,6 @@ def trajectory_message(trajectory: JointTrajectory) -> JointTrajectoryMessage:
                 positions=array.array('d', positions),
                 velocities=array.array('d', velocities),
                 accelerations=array.array('d', accelerations),
-                effort=zeros,
                 time_from_start=Duration(sec=due // NANOSECONDS, nanosec=due % NANOSECONDS),
             )
         )

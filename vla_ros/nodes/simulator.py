@@ -254,6 +254,7 @@ def _controller_message(message: JointTrajectory, ahead: int) -> TrajectoryMessa
             tuple(point.velocities),
             tuple(point.accelerations),
             point.time_from_start.sec + point.time_from_start.nanosec / NANOSECONDS,
+            tuple(point.effort),
         )
         for point in message.points
     )

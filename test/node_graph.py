@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,7 @@ from vla_ros.nodes.lifecycle import VlaNode
 
 PATIENCE = 60.0  # seconds; discovery is slow now and then, and a busy machine slower
 JOINTS = ('pan', 'lift')
-LIMITS = """joint_limits:
-""" + ''.join(
-    f"""  {name}:
+LIMIT = """  {name}:
     has_position_limits: true
     min_position: -1.5
     max_position: 1.5
@@ -35,8 +33,6 @@ LIMITS = """joint_limits:
     has_jerk_limits: true
     max_jerk: 150.0
 """
-    for name in JOINTS
-)
 
 
 class Ear:
@@ -74,7 +70,10 @@ class Graph:
         self.nodes: list[Node] = []
         self._publishers: dict[str, Any] = {}
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self.errors: list[Exception] = []
+        self._thread = threading.Thread(
+            target=self.executor.spin_until, args=(self._stopping, self.errors.append), daemon=True
+        )
         self.executor.add_node(self.tester)
         self._thread.start()
         self.diagnostics = self.ear(DiagnosticArray, '/diagnostics', qos.DIAGNOSTICS)
@@ -93,10 +92,7 @@ class Graph:
         for node in (*self.nodes, self.tester):
             node.destroy_node()
         self.context.try_shutdown()
-
-    def _spin(self) -> None:
-        while not self._stopping.is_set():
-            self.executor.spin_once(timeout_sec=0.1)
+        assert self.errors == []
 
     def add(self, make: Callable[..., Any], **parameters: Any) -> Any:
         """A node with these parameters; a lifecycle node starts by itself unless ``autostart=False``."""
@@ -154,9 +150,9 @@ def refusals(node: VlaNode) -> dict[str, int]:
     return node.health.refusals()
 
 
-def write_bundle(folder: Path, prefix: int = 0) -> Path:
-    """A bundle with two cameras, two joints and no files: enough for nodes with fake models."""
-    statistics = {'mean': [0.0] * 2, 'std': [1.0] * 2}
+def write_bundle(folder: Path, joints: Sequence[str] = JOINTS) -> Path:
+    """A bundle with two cameras and no files, and joint limits: enough for nodes with fake models."""
+    statistics = {'mean': [0.0] * len(joints), 'std': [1.0] * len(joints)}
     camera = {'width': 8, 'height': 6, 'mean': [0.5] * 3, 'std': [0.5] * 3, 'tokens': 2}
     manifest = {
         'format': 1,
@@ -175,8 +171,8 @@ def write_bundle(folder: Path, prefix: int = 0) -> Path:
             'location_bins': 16,
             'location_camera': 'front',
         },
-        'robot': {'name': 'two_joints', 'joints': list(JOINTS), 'units': 'rad', 'rest': [0.0, 0.0]},
-        'chunk': {'horizon': 8, 'dt': 0.05, 'representation': 'absolute', 'prefix': prefix},
+        'robot': {'name': 'tiny', 'joints': list(joints), 'units': 'rad', 'rest': [0.0] * len(joints)},
+        'chunk': {'horizon': 8, 'dt': 0.05, 'representation': 'absolute', 'prefix': 0},
         'normalisation': {'method': 'mean_std', 'state': statistics, 'action': statistics},
         'flow': {'convention': 'pi0', 'steps': 4},
         'files': {'nothing': {'path': 'nothing', 'sha256': hashlib.sha256(b'').hexdigest()}},
@@ -185,7 +181,8 @@ def write_bundle(folder: Path, prefix: int = 0) -> Path:
     }
     folder.mkdir(parents=True, exist_ok=True)
     write_manifest(folder, Manifest.model_validate(manifest))
-    (folder / 'joint_limits.yaml').write_text(LIMITS)
+    limits = ''.join(LIMIT.format(name=name) for name in joints)
+    (folder / 'joint_limits.yaml').write_text(f'joint_limits:\n{limits}')
     return folder
 
 

@@ -98,6 +98,10 @@ class ActionNode(VlaNode):
             self._worker.stop()
             self._worker = None
 
+    def tear_down(self) -> None:
+        """Give the model's memory back."""
+        vars(self).pop('_planner', None)
+
     def observe(self) -> None:
         """Show the switches, what is executed and how old the inputs are."""
         self.health.note('enabled', self._motion.enabled)

@@ -192,6 +192,7 @@ class VlaNode(LifecycleNode):
     def _start_by_itself(self) -> None:
         if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
+        self.publish_diagnostics()  # whoever waits for the graph need not wait for the timer
 
     def _soon(self, step: Callable[[], None]) -> None:
         """Run a step once in the executor, in the callback group of the lifecycle services: not beside them."""

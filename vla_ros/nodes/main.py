@@ -8,8 +8,6 @@ import threading
 from collections.abc import Callable, Sequence
 
 import rclpy
-from rclpy.exceptions import ROSInterruptException
-from rclpy.executors import ExternalShutdownException
 from rclpy.signals import SignalHandlerOptions
 
 from vla_ros.nodes.executor import CleanExecutor
@@ -41,7 +39,7 @@ def run(makers: Sequence[Callable[[], VlaNode]], threads: int = 2, args: Sequenc
         _let_go(nodes, executor)
         return 1
     stopping = threading.Event()
-    spinner = threading.Thread(target=_spin, args=(executor, stopping, nodes[0]), name='executor')
+    spinner = threading.Thread(target=executor.spin_until, args=(stopping, nodes[0].fail), name='executor')
     spinner.start()
     ended.wait()
     if rclpy.ok():
@@ -64,16 +62,6 @@ def _on_signals(ended: threading.Event) -> None:
 
     for each in signals:
         signal.signal(each, end)
-
-
-def _spin(executor: CleanExecutor, stopping: threading.Event, node: VlaNode) -> None:
-    while rclpy.ok() and not stopping.is_set():
-        try:
-            executor.spin_once(timeout_sec=0.5)
-        except (ExternalShutdownException, ROSInterruptException):
-            return
-        except Exception as error:  # of a callback; the process goes on
-            node.fail(error)
 
 
 def _let_go(nodes: Sequence[VlaNode], executor: CleanExecutor) -> None:

@@ -115,6 +115,10 @@ class PerceptionNode(VlaNode):
             self._worker.stop()
             self._worker = None
 
+    def tear_down(self) -> None:
+        """Give the model's memory back."""
+        vars(self).pop('_encoder', None)
+
     def observe(self) -> None:
         """Show what was dropped on the way."""
         if self.is_active and self._worker is not None:

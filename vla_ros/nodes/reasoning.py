@@ -114,6 +114,10 @@ class ReasoningNode(VlaNode):
             self._worker.stop()
             self._worker = None
 
+    def tear_down(self) -> None:
+        """Give the model's memory back."""
+        vars(self).pop('_reasoner', None)
+
     def observe(self) -> None:
         """Show what is being followed."""
         order = self._order

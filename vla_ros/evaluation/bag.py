@@ -40,7 +40,8 @@ STAMP_ONLY = 'perception/tokens'
 def read_bag(folder: Path, namespace: str = '') -> Recording:
     """Read the bag in a folder, as ``ros2 bag`` lays it out.
 
-    Times are those at which messages were received, in seconds. Topics are named without their leading slash.
+    Times are those at which messages were received, in seconds: simulated ones if the bag has a /clock, else of the
+    wall. Topics are named without their leading slash.
 
     Args:
         namespace: in which the nodes ran; '' is the root.
@@ -52,7 +53,7 @@ def read_bag(folder: Path, namespace: str = '') -> Recording:
     arrivals: dict[str, list[float]] = defaultdict(list)
     stamps: dict[str, list[Event]] = defaultdict(list)
     prefix = f'{namespace.strip("/")}/' if namespace.strip('/') else ''
-    for name, time, message in _messages(folder):
+    for name, time, message in _in_simulated_time(list(_messages(folder))):
         topic = name.removeprefix(prefix)
         arrivals[topic].append(time)
         if isinstance(message, float):
@@ -111,6 +112,21 @@ def _messages(folder: Path) -> Iterator[tuple[str, float, Any]]:
         except (McapError, OSError) as error:
             raise VlaError(f'{path} cannot be read: {error}') from error
         decoders.clear()  # channel numbers begin anew in each file
+
+
+def _in_simulated_time(messages: list[tuple[str, float, Any]]) -> Iterator[tuple[str, float, Any]]:
+    """The same messages at the times that /clock showed when they arrived; as they are if there is no /clock."""
+    ticks = [
+        (time, message.clock.sec + message.clock.nanosec / NANOSECONDS)
+        for name, time, message in messages
+        if name == 'clock'
+    ]
+    if not ticks:
+        yield from messages
+        return
+    wall, simulated = np.maximum.accumulate(np.array(ticks)).T
+    for name, time, message in messages:
+        yield name, float(np.interp(time, wall, simulated)), message
 
 
 def _stamp(serialised: bytes) -> float:

@@ -122,6 +122,5 @@ def along(plan: JointTrajectory, start: DoubleArray, seconds: DoubleArray) -> Do
     knots, positions = plan.times, plan.positions
     if knots[0] > 0:
         knots, positions = np.concatenate([[0.0], knots]), np.concatenate([start[None], positions])
-    return np.stack([np.interp(seconds, knots, column) for column in positions.T], axis=1).reshape(
-        len(seconds), -1
-    )
+    columns = [np.interp(seconds, knots, column) for column in positions.T]
+    return np.stack(columns, axis=1).reshape(len(seconds), positions.shape[1])

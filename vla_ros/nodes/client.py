@@ -23,7 +23,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from vla_ros.nodes import qos
 from vla_ros.nodes.messages import nanoseconds
-from vla_ros.types import Decision, Verdict, VlaError
+from vla_ros.types import NANOSECONDS, Decision, Verdict, VlaError
 
 SERVICE_TIMEOUT = 20.0
 """Seconds for a service to appear and to answer; discovery alone takes up to 5 s on a loaded machine."""
@@ -41,6 +41,7 @@ class State:
         scores: values of the referee's reports, with the time of arrival.
         reports: by node, the summary and values of its last diagnostics.
         tokens: stamp in nanoseconds of the newest visual tokens.
+        now: seconds of simulated time, as of the referee's last report.
     """
 
     trace: str = ''
@@ -48,6 +49,7 @@ class State:
     scores: list[tuple[float, dict[str, str]]] = field(default_factory=list)
     reports: dict[str, dict[str, str]] = field(default_factory=dict)
     tokens: int = 0
+    now: float = 0.0
 
 
 class Client:
@@ -221,6 +223,7 @@ class Client:
 
     def _on_score(self, message: DiagnosticArray) -> None:
         with self._changed:
+            self.state.now = nanoseconds(message.header.stamp) / NANOSECONDS
             self.state.scores.append((time.monotonic(), values_of(message.status[0])))
             self._changed.notify_all()
 

@@ -19,6 +19,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
@@ -74,6 +75,7 @@ def channels(cameras: Sequence[str]) -> list[Channel]:
         Channel('action/markers', MarkerArray, reliable=False),
         Channel('simulator/score', DiagnosticArray),
         Channel('/diagnostics', DiagnosticArray),
+        Channel('/clock', Clock, reliable=False),
     ]
     for camera in cameras:
         found += [

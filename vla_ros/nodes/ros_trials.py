@@ -1,4 +1,8 @@
-"""Closed-loop success through the running graph: the same trials, over DDS, in real time."""
+"""Closed-loop success through the running graph: the same trials, over DDS.
+
+Nodes take the time from the simulator, which waits for its cameras: a busy machine makes the world slow, not the model
+late.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ def run_ros_trials(
         VlaError: a node does not start or dies.
     """
     prepare_environment(simulator=True, own_domain=True)
-    processes = graph.processes(simulator=True, bundle=str(bundle), log_level='warn')
+    processes = graph.processes(simulator=True, bundle=str(bundle), use_sim_time=True, log_level='warn')
     outcomes = []
     with (
         tempfile.TemporaryDirectory(prefix='vla_ros_') as logs,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,8 +12,10 @@ from vla_ros.sim.tasks import TIME_LIMITS
 from vla_ros.types import Decision, Verdict
 
 SIMULATOR = 'simulator'
-SLACK = 10.0
-"""Seconds beyond the referee's time limit after which the graph itself is taken to hang; real time may run slow."""
+SLACK = 15.0
+"""Seconds for what should take less than one."""
+SLOWEST = 0.1
+"""Real-time factor below which a simulation is taken to hang."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Ended:
         refused: the last decision about it is a refusal.
         failure: '' or its category, as for an offline trial.
         decision: the last one about it, if any.
-        seconds: from the instruction to the outcome.
+        seconds: simulated, from the instruction to the outcome.
         farthest: rad, how far a joint got from where it began.
     """
 
@@ -73,7 +74,9 @@ class Stage:
         """Give an order that can be carried out, and wait for the referee or for a refusal."""
         began = self._begin(words)
         self._client.wait(
-            lambda: self._referee() is not None or self._refused(words), TIME_LIMITS['touch'] + SLACK, self._check
+            lambda: self._referee() is not None or self._refused(words),
+            TIME_LIMITS['touch'] / SLOWEST,
+            self._check,
         )
         success, failure = self._referee() or (False, 'timeout')
         decisions = self._about(words)
@@ -83,20 +86,21 @@ class Stage:
     def refuse(self, words: str, still: float = REFUSAL_TIME) -> Ended:
         """Give an order that must be refused, and see to it that the arm stands still for a while after."""
         began = self._begin(words)
-        self._client.wait(lambda: bool(self._answers(words)), SLACK, self._check)
-        left = began + still - time.monotonic()
-        self._client.wait(lambda: False, max(0.0, left), self._check)
+        self._client.wait(lambda: bool(self._answers(words)), still / SLOWEST, self._check)
+        self._client.wait(lambda: self._client.state.now >= began + still, still / SLOWEST, self._check)
         return self._ended(began, words, refusal_failure(self._about(words), self._farthest()))
 
     def _begin(self, words: str) -> float:
+        """Give the order; returns the simulated time."""
         self._client.forget()
-        return self._client.instruct(words)
+        self._client.instruct(words)
+        return self._client.state.now
 
     def _ended(self, began: float, words: str, failure: str) -> Ended:
         decisions = self._about(words)
         last = decisions[-1] if decisions else None
         refused = last is not None and last.verdict is Verdict.REFUSED
-        return Ended(not failure, refused, failure, last, time.monotonic() - began, self._farthest())
+        return Ended(not failure, refused, failure, last, self._client.state.now - began, self._farthest())
 
     def _about(self, words: str) -> list[Decision]:
         return [decision for _, decision in self._client.state.decisions if decision.instruction == words]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 import random
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +20,9 @@ from vla_ros.graph import environment
 
 # Before the first import of numpy, torch or rclpy. Tests never talk to the network, where real robots may listen.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
-os.environ.setdefault('ROS_LOG_DIR', tempfile.mkdtemp(prefix='vla_ros_log_'))
+if 'ROS_LOG_DIR' not in os.environ:
+    os.environ['ROS_LOG_DIR'] = tempfile.mkdtemp(prefix='vla_ros_log_')
+    atexit.register(shutil.rmtree, os.environ['ROS_LOG_DIR'], ignore_errors=True)
 os.environ.update(environment(os.environ, simulator=True))
 
 # The machine may be busy with other things: examples are counted, not timed.

@@ -175,7 +175,10 @@ class LanguageTrainer(nn.Module):
         super().__init__()
         self.projector = model.model.multi_modal_projector
         self.language = model.model.language_model
-        self.head = model.lm_head
+
+    def head(self, states: Tensor) -> Tensor:
+        """Logits over the vocabulary; the head is the embedding, tied."""
+        return functional.linear(states, self.language.embed_tokens.weight)
 
     def hidden(self, visual: Tensor, ids: Tensor) -> Tensor:
         """Hidden states (batch, visual + text, width) after the final norm."""

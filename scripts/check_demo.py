@@ -32,7 +32,6 @@ TOPICS = {
     '/reasoning/trace': STRING,
     '/reasoning/image': IMAGE,
     '/reasoning/markers': 'visualization_msgs/msg/MarkerArray',
-    '/action/markers': 'visualization_msgs/msg/MarkerArray',
     '/joint_trajectory': 'trajectory_msgs/msg/JointTrajectory',
     '/diagnostics': STATUS,
 }

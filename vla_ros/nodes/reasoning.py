@@ -15,6 +15,7 @@ from std_msgs.msg import String
 
 from vla_ros.bundle import Bundle
 from vla_ros.nodes import qos
+from vla_ros.nodes.illustration import Illustration
 from vla_ros.nodes.image_messages import matrix_from_message, matrix_message
 from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.nodes.main import run
@@ -40,6 +41,7 @@ SETTINGS = (
     Setting('rate', 1.5, 'Thoughts a second while an instruction is being followed.', 0.05, 50.0, live=True),
     Setting('max_token_age', 1.0, 'Older visual tokens (in s) are not thought about.', 0.01, 60.0, live=True),
     Setting('max_instruction_length', 500, 'Longer instructions are refused.', 1, 100_000, live=True),
+    Setting('base_frame', 'base_link', 'Frame of the robot, above which markers stand.'),
 )
 SHOWN = 80  # characters of a refused instruction that are repeated
 STOP = Decision(Verdict.UNSURE, 'stop', '', '')
@@ -93,6 +95,8 @@ class ReasoningNode(VlaNode):
         self._trace = self.speak(String, 'reasoning/trace', qos.TRACE)
         self._decisions = self.speak(DiagnosticArray, 'reasoning/decision', qos.LATCHED)
         self._thoughts = self.speak(Image, 'reasoning/thought', qos.THOUGHT)
+        camera = self._manifest.reasoning.location_camera
+        self._illustration = Illustration(self, camera, self.setting('base_frame'))
         self.listen(Image, 'perception/tokens', self._on_tokens, qos.STREAM_IN, 'bad_tokens')
 
     def start(self) -> None:
@@ -207,6 +211,7 @@ class ReasoningNode(VlaNode):
                 return
             self._thoughts.publish(matrix_message(rows, stamp))
             self._decisions.publish(decision_message(decision, stamp, {'thinking [s]': f'{seconds:.3f}'}))
+        self._illustration.show(decision, stamp)
         self.health.tick('thoughts')
         self.health.latency('thinking', seconds)
         self.health.latency('camera to thought', (self.now() - stamp) / NANOSECONDS)

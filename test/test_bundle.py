@@ -55,7 +55,9 @@ def test_an_unknown_key_is_named(tmp_path: Path, content: dict[str, Any]) -> Non
 
 def test_statistics_of_another_robot_are_refused(tmp_path: Path, content: dict[str, Any]) -> None:
     content['normalisation']['action']['std'].append(1.0)
-    with pytest.raises(VlaError, match=r'normalisation\.action\.std: expected 6 values, one a joint, found 7'):
+    with pytest.raises(
+        VlaError, match=r'normalisation\.action\.std: expected 6 values, one a joint, found 7'
+    ):
         _load(tmp_path, content)
 
 

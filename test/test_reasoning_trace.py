@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vla_ros.reasoning.prompt import prompt, plain
+from vla_ros.reasoning.prompt import plain, prompt
 from vla_ros.reasoning.trace import Sighting, location, read, sightings, write
 from vla_ros.types import Verdict
 

@@ -8,15 +8,15 @@ import pytest
 pytest.importorskip('torch')
 pytest.importorskip('mujoco')
 
-from vla_ros.sim.cameras import FRONT_SIZE, Camera  # noqa: E402
-from vla_ros.sim.scene import sample_scene  # noqa: E402
-from vla_ros.sim.world import World  # noqa: E402
-from vla_ros.training.action import chunks, statistics, thought_steps  # noqa: E402
-from vla_ros.training.augment import moved, relit  # noqa: E402
-from vla_ros.training.demonstrations import Demonstrations  # noqa: E402
-from vla_ros.training.snapshots import KINDS, object_centres  # noqa: E402
-from vla_ros.training.wordings import parts, sentence  # noqa: E402
-from vla_ros.types import VlaError  # noqa: E402
+from vla_ros.sim.cameras import FRONT_SIZE, Camera
+from vla_ros.sim.scene import sample_scene
+from vla_ros.sim.world import World
+from vla_ros.training.action import chunks, statistics, thought_steps
+from vla_ros.training.augment import moved, relit
+from vla_ros.training.demonstrations import Demonstrations
+from vla_ros.training.snapshots import KINDS, object_centres
+from vla_ros.training.wordings import parts, sentence
+from vla_ros.types import VlaError
 
 
 def _spot(x: float, y: float, size: int = 128) -> np.ndarray:

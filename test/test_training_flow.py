@@ -8,7 +8,9 @@ torch = pytest.importorskip('torch')
 
 from vla_ros.training.flow import FlowConfig, FlowHead, attention, flow_matching_loss, integrate  # noqa: E402
 
-SMALL = FlowConfig(joints=3, horizon=8, prefix=4, token_width=16, thought_width=12, width=24, heads=2, pairs=2)
+SMALL = FlowConfig(
+    joints=3, horizon=8, prefix=4, token_width=16, thought_width=12, width=24, heads=2, pairs=2
+)
 
 
 @pytest.fixture
@@ -43,7 +45,9 @@ def test_padding_rows_of_the_thought_change_nothing(head: FlowHead) -> None:
     tokens, thought = _context(2)
     noisy, time, state = torch.randn(2, 8, 3), torch.rand(2, 8), torch.randn(2, 3)
     padded = torch.cat([thought, torch.zeros(2, 4, SMALL.thought_width)], 1)
-    torch.testing.assert_close(head(noisy, time, tokens, thought, state), head(noisy, time, tokens, padded, state))
+    torch.testing.assert_close(
+        head(noisy, time, tokens, thought, state), head(noisy, time, tokens, padded, state)
+    )
 
 
 @torch.no_grad()
@@ -67,7 +71,9 @@ def test_a_straight_field_ends_at_its_goal_whatever_the_noise() -> None:
     noise, goal = torch.randn(1, 8, 3), torch.randn(1, 8, 3)
     nothing = torch.zeros(1, 8, dtype=torch.bool)
     tokens, thought = _context(1)
-    found = integrate(Straight(goal, noise), noise, tokens, thought, torch.zeros(1, 3), torch.zeros(1, 8, 3), nothing)
+    found = integrate(
+        Straight(goal, noise), noise, tokens, thought, torch.zeros(1, 3), torch.zeros(1, 8, 3), nothing
+    )
     torch.testing.assert_close(found, goal)
 
 
@@ -86,7 +92,9 @@ def test_a_clean_prefix_comes_out_as_it_went_in(head: FlowHead, length: int) -> 
 def test_the_rest_of_the_chunk_depends_on_its_prefix(head: FlowHead) -> None:
     tokens, thought = _context(1)
     noise, state, clean = torch.randn(1, 8, 3), torch.randn(1, 3), torch.arange(8)[None] < 3
-    first, second = (integrate(head, noise, tokens, thought, state, torch.randn(1, 8, 3), clean) for _ in range(2))
+    first, second = (
+        integrate(head, noise, tokens, thought, state, torch.randn(1, 8, 3), clean) for _ in range(2)
+    )
     assert (first[:, 3:] - second[:, 3:]).abs().max() > 1e-4
 
 

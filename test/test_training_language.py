@@ -36,10 +36,17 @@ def llava(tokenizer):  # type: ignore[no-untyped-def]
     torch.manual_seed(0)
     vision = transformers.SiglipVisionModel(
         transformers.SiglipVisionConfig(
-            hidden_size=24, intermediate_size=48, num_hidden_layers=1, num_attention_heads=2, image_size=32, patch_size=16
+            hidden_size=24,
+            intermediate_size=48,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            image_size=32,
+            patch_size=16,
         )
     )
-    return build_llava(LanguageSize(width=32, layers=2, heads=2, feed_forward=64), vision, tokenizer, 4).eval()
+    return build_llava(
+        LanguageSize(width=32, layers=2, heads=2, feed_forward=64), vision, tokenizer, 4
+    ).eval()
 
 
 @torch.no_grad()
@@ -83,7 +90,16 @@ def test_special_tokens_are_one_token_each_and_text_survives(tokenizer) -> None:
     text = prompt('Touch the façade!') + write([Sighting('red cube', 0.1, 0.9)], 'touch', 'red cube', BINS)
     ids = tokenizer(text)['input_ids']
     assert tokenizer.decode(ids) == text
-    for token in ('<think>', '</think>', '<answer>', '</answer>', '<loc_001>', '<loc_014>', '<|user|>', '<|assistant|>'):
+    for token in (
+        '<think>',
+        '</think>',
+        '<answer>',
+        '</answer>',
+        '<loc_001>',
+        '<loc_014>',
+        '<|user|>',
+        '<|assistant|>',
+    ):
         assert ids.count(tokenizer.convert_tokens_to_ids(token)) >= 1
 
 

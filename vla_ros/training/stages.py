@@ -105,12 +105,7 @@ def train_language(out: Path, schedule: Schedule) -> dict[str, Any]:
     tokenizer.save_pretrained(str(folder))
     test = snapshots.load_snapshots(out / 'snapshots_test.npz')
     held_out = language.Conversations(
-        vision.encode(tower, test.images['front']),
-        test.centres['front'],
-        snapshots.KINDS,
-        tokenizer,
-        BINS,
-        seed=1,
+        vision.encode(tower, test.images['front']), test.centres['front'], snapshots.KINDS, tokenizer, BINS
     )
     return _write_metrics(folder, schedule, log, language.measure(trainer, held_out))
 

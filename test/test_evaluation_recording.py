@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vla_ros.evaluation.recording import Recording, Timeline, commanded
+from vla_ros.evaluation.recording import Recording, Timeline, commanded, measured, resets
 from vla_ros.evaluation.segments import Ending, segments
 from vla_ros.types import Decision, JointTrajectory, Verdict
 
@@ -92,3 +92,31 @@ def test_an_order_that_the_referee_gives_up_has_failed() -> None:
     first, _ = segments(run([], [(8.0, {'success': 'false', 'failure': 'timeout'})]))
 
     assert (first.ending, first.ended) == (Ending.FAILED, 8.0)
+
+
+def test_after_a_reset_nothing_is_commanded_until_the_next_plan_and_no_line_crosses_the_gap() -> None:
+    times = tuple(0.02 * i for i in range(200))
+    positions = tuple(np.array([1.0 if t < 2.0 else 0.0]) for t in times)
+    recording = Recording(
+        joint_names=('j',),
+        joints=Timeline(times, positions),
+        plans=Timeline((0.5, 3.0), (plan(1.0, 1.0), plan(0.0, 0.5))),
+    )
+
+    ((before, after),) = resets(recording)
+    target = commanded(recording, [1.9, 2.01, 2.9, 3.5])[:, 0]
+    seen = measured(recording, np.arange(0.0, 3.9, 0.03).tolist())[:, 0]
+
+    assert (before, after) == (pytest.approx(1.98), pytest.approx(2.0))
+    assert target[0] == 1.0 and np.isnan(target[1:3]).all() and target[3] == pytest.approx(0.25)
+    assert np.isnan(seen).sum() in (1, 2)
+    assert set(seen[np.isfinite(seen)]) == {0.0, 1.0}
+
+
+def test_an_arm_that_moves_fast_was_not_reset() -> None:
+    times = tuple(0.02 * i for i in range(100))
+    recording = Recording(
+        joint_names=('j',), joints=Timeline(times, tuple(np.array([2.0 * t]) for t in times))
+    )
+
+    assert resets(recording) == []

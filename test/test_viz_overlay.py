@@ -95,6 +95,10 @@ def test_a_trace_is_shown_whole_with_its_places_short() -> None:
     assert '<loc_' not in shown
 
 
+def test_half_a_place_is_shown_as_far_as_it_is_written() -> None:
+    assert text_of('red cube<loc_025>') == 'red cube‹25,'
+
+
 def test_the_verdict_has_the_colour_of_its_meaning() -> None:
     go = {p.text: p for p in spans(write(SCENE, 'touch', 'red cube', BINS))}
     refuse = {p.text: p for p in spans(write(SCENE, 'touch', 'red cylinder', BINS))}

@@ -16,6 +16,9 @@ from vla_ros.types import Decision, DoubleArray, ImageArray, JointTrajectory
 
 Value = TypeVar('Value')
 
+TELEPORT = 0.15
+"""Radians from one joint state to the next that no motor turns: somebody reset the simulation."""
+
 
 @dataclass(frozen=True)
 class Timeline(Generic[Value]):
@@ -91,10 +94,31 @@ class Recording:
         return max((line.times[-1] for line in self.arrivals.values() if len(line)), default=0.0)
 
 
-def commanded(recording: Recording, times: Sequence[float]) -> DoubleArray:
-    """Joint targets (N, J) rad of the plan that was being executed at each time; NaN before the first plan.
+def resets(recording: Recording) -> list[tuple[float, float]]:
+    """When the arm was put somewhere else: the times of the joint states just before and just after."""
+    if len(recording.joints) < 2:
+        return []
+    jumps = np.abs(np.diff(np.stack(recording.joints.values), axis=0)).max(axis=1)
+    times = recording.joints.times
+    return [(times[i], times[i + 1]) for i in np.flatnonzero(jumps > TELEPORT).tolist()]
 
-    A plan starts where the one before it, or else the arm, was when it arrived.
+
+def measured(recording: Recording, times: Sequence[float]) -> DoubleArray:
+    """Measured positions (N, J) rad at any times; NaN around a reset, where the arm was in no place between."""
+    moments = np.asarray(times, float)
+    columns = np.stack(recording.joints.values).T
+    result = np.stack([np.interp(moments, recording.joints.times, column) for column in columns], axis=1)
+    step = float(np.diff(moments).max(initial=0.0))
+    for before, after in resets(recording):
+        # At least one sample falls into the gap, or a line would be drawn across it.
+        result[(moments > before) & (moments < max(after, before + 1.01 * step))] = np.nan
+    return result
+
+
+def commanded(recording: Recording, times: Sequence[float]) -> DoubleArray:
+    """Joint targets (N, J) rad of the plan that was being executed at each time; NaN where there was none.
+
+    A plan starts where the one before it, or else the arm, was when it arrived. A reset ends it.
     """
     joints = len(recording.joint_names)
     result = np.full((len(times), joints), np.nan)
@@ -104,12 +128,16 @@ def commanded(recording: Recording, times: Sequence[float]) -> DoubleArray:
     start: DoubleArray | None = None
     for index, (arrival, plan) in enumerate(recording.plans):
         if start is None:
-            measured = recording.joints.at(arrival)
-            start = plan.positions[0] if measured is None else measured
+            now = recording.joints.at(arrival)
+            start = plan.positions[0] if now is None else now
         rows = np.flatnonzero(owner == index)
         result[rows] = along(plan, start, moments[rows] - arrival)
         if index + 1 < len(arrivals):
             start = along(plan, start, np.array([arrivals[index + 1] - arrival]))[0]
+    for _, after in resets(recording):
+        following = arrivals[arrivals > after]
+        until = following[0] if len(following) else np.inf
+        result[(moments >= after) & (moments < until)] = np.nan
     return result
 
 

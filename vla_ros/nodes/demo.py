@@ -23,8 +23,10 @@ from vla_ros.types import VlaError
 from vla_ros.viz.live import LiveDisplay, View
 from vla_ros.viz.souvenirs import BAG, LOGS, REPORT, STATES, make_souvenirs
 
-STILL_AFTER_REFUSAL = 2.5
+STILL_AFTER_REFUSAL = 4.0
 """Seconds for which the film shows that the arm stands still."""
+BEFORE, AFTER = 0.8, 1.5
+"""Seconds before an order and after it was carried out, for people who watch."""
 
 
 def run_demo(out: Path, bundle: str, console: Console, *, seed: int | None, film: bool) -> dict[str, Any]:
@@ -102,7 +104,10 @@ def _give(
     stage = Stage(client, look)
     impossible = order.expected is Ending.REFUSED
     stage.set_scene(story.seed, '' if impossible else f'touch:{order.wanted}')
-    return stage.refuse(order.words, STILL_AFTER_REFUSAL) if impossible else stage.touch(order.words)
+    stage.linger(BEFORE)
+    ended = stage.refuse(order.words, STILL_AFTER_REFUSAL) if impossible else stage.touch(order.words)
+    stage.linger(AFTER)
+    return ended
 
 
 def view_of(state: State, heading: str, words: str) -> View:

@@ -87,8 +87,13 @@ class Stage:
         """Give an order that must be refused, and see to it that the arm stands still for a while after."""
         began = self._begin(words)
         self._client.wait(lambda: bool(self._answers(words)), still / SLOWEST, self._check)
-        self._client.wait(lambda: self._client.state.now >= began + still, still / SLOWEST, self._check)
+        self.linger(began + still - self._client.state.now)
         return self._ended(began, words, refusal_failure(self._about(words), self._farthest()))
+
+    def linger(self, seconds: float) -> None:
+        """Let simulated time pass."""
+        until = self._client.state.now + seconds
+        self._client.wait(lambda: self._client.state.now >= until, seconds / SLOWEST, self._check)
 
     def _begin(self, words: str) -> float:
         """Give the order; returns the simulated time."""

@@ -13,7 +13,7 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vla_ros.evaluation.recording import Recording, commanded
+from vla_ros.evaluation.recording import Recording, commanded, measured
 from vla_ros.evaluation.segments import Ending, Segment
 from vla_ros.types import ImageArray
 from vla_ros.viz.style import ACCENT, AMBER, EDGE, GREEN, JOINT_COLOURS, MUTED, PANEL, RED, TEXT, Colour
@@ -30,11 +30,10 @@ def joint_overview(recording: Recording, cut: Sequence[Segment], width: int, hei
     begins = cut[0].begins if cut else recording.begins
     times = np.arange(begins - 0.5, min(recording.ends, cut[-1].ended + 2.0 if cut else recording.ends), STEP)
     targets = commanded(recording, times.tolist())
-    columns = np.stack(recording.joints.values).T
-    for joint, (name, column) in enumerate(zip(recording.joint_names, columns, strict=True)):
-        measured = np.interp(times, recording.joints.times, column)
+    positions = measured(recording, times.tolist())
+    for joint, name in enumerate(recording.joint_names):
         colour = _shade(JOINT_COLOURS[joint % len(JOINT_COLOURS)])
-        axes.plot(times - begins, measured, color=colour, linewidth=2.0, label=name)
+        axes.plot(times - begins, positions[:, joint], color=colour, linewidth=2.0, label=name)
         axes.plot(times - begins, targets[:, joint], color=_shade(TEXT), linewidth=0.7)
     low, high = axes.get_ylim()
     high += 0.12 * (high - low)  # room for the numbers
@@ -86,7 +85,7 @@ def latency_chart(
             continue
         p50, p99 = known[name] if name in known else (float(v) for v in np.percentile(values, [50, 99]))
         scatter = row + rng.uniform(-0.22, 0.22, len(values))
-        axes.plot(values, scatter, '.', color=_shade(colour), alpha=0.35, markersize=4, markeredgewidth=0)
+        axes.plot(values, scatter, '.', color=_shade(colour), alpha=0.5, markersize=5, markeredgewidth=0)
         axes.plot([0, p50], [row, row], color=_shade(colour), linewidth=3)
         axes.plot([p50, p99], [row, row], color=_shade(colour), linewidth=1.5)
         axes.plot([p50, p50], [row - 0.3, row + 0.3], color=_shade(TEXT), linewidth=2)

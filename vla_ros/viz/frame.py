@@ -8,7 +8,7 @@ from bisect import bisect_right
 import numpy as np
 from PIL import Image, ImageDraw
 
-from vla_ros.evaluation.recording import Recording, commanded
+from vla_ros.evaluation.recording import Recording, commanded, measured, resets
 from vla_ros.evaluation.segments import Ending, Segment, segments
 from vla_ros.reasoning import trace as traces
 from vla_ros.types import Decision, DoubleArray, ImageArray, Verdict
@@ -62,13 +62,11 @@ class FrameMaker:
         self._footer = footer
         self._segments = segments(recording)
         self._times = np.arange(recording.begins, recording.ends + AHEAD, STEP)
+        self._resets = resets(recording)
         self._commanded = commanded(recording, self._times.tolist())
-        joints = recording.joints
-        if len(joints):
-            columns = np.stack(joints.values).T
-            measured = np.stack([np.interp(self._times, joints.times, column) for column in columns], axis=1)
-            self._measured: DoubleArray = measured
-            self._ranges = ranges_of(measured, self._commanded)
+        if len(recording.joints):
+            self._measured: DoubleArray = measured(recording, self._times.tolist())
+            self._ranges = ranges_of(self._measured, self._commanded)
 
     def frame(self, time: float, beauty: ImageArray | None = None) -> ImageArray:
         """The picture (720, 1280, 3) at ``time``, seconds; ``beauty`` is an outside view of the robot."""
@@ -200,14 +198,14 @@ class FrameMaker:
         target = np.where(inside[:, None], self._commanded[safe], np.nan)
         times = np.asarray((rows - now) * STEP, np.float64)
         target[rows >= now] = self._ahead(time, times[rows >= now])
-        measured = np.where(inside[:, None], self._measured[safe], np.nan)
-        return JointWindow(self._recording.joint_names, times, measured, target, self._ranges)
+        seen = np.where(inside[:, None], self._measured[safe], np.nan)
+        return JointWindow(self._recording.joint_names, times, seen, target, self._ranges)
 
     def _ahead(self, time: float, seconds: DoubleArray) -> DoubleArray:
         """What the plan of now holds for the next seconds, also where a later plan will replace it."""
         plans = self._recording.plans
         index = bisect_right(plans.times, time)
-        if not index:
+        if not index or any(plans.times[index - 1] < after <= time for _, after in self._resets):
             return np.full((len(seconds), len(self._recording.joint_names)), np.nan)
         plan, age = plans.values[index - 1], time - plans.times[index - 1]
         return np.stack([np.interp(seconds + age, plan.times, column) for column in plan.positions.T], axis=1)

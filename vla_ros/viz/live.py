@@ -26,6 +26,8 @@ FIGURES = (
     ('perception', 'tokens rate [Hz]', 'visual tokens'),
     ('reasoning', 'thoughts rate [Hz]', 'thoughts'),
     ('action', 'trajectories rate [Hz]', 'trajectories'),
+    ('reasoning', 'thinking p50 [ms]', 'thinking p50'),
+    ('simulator', 'real-time factor', 'real-time factor'),
     ('action', 'camera to trajectory p50 [ms]', 'camera to trajectory p50'),
     ('action', 'camera to trajectory p99 [ms]', 'camera to trajectory p99'),
 )
@@ -42,7 +44,6 @@ class View:
         verdict: 'thinking', 'go', 'refused', 'unsure', 'done' or 'failed'.
         subtask: of the decision.
         reports: values on /diagnostics by node.
-        extra: more figures.
     """
 
     heading: str = ''
@@ -51,7 +52,6 @@ class View:
     verdict: str = ''
     subtask: str = ''
     reports: Mapping[str, Mapping[str, str]] | None = None
-    extra: tuple[tuple[str, str], ...] = ()
 
 
 class LiveDisplay:
@@ -104,9 +104,10 @@ def picture(view: View) -> RenderableType:
     for piece in spans(view.trace):
         thought.append(piece.text, f'{"bold " if piece.bold else ""}{_style(piece.colour)}')
     table = Table.grid(padding=(0, 2))
-    figures = [(label, (view.reports or {}).get(node, {}).get(key, '-')) for node, key, label in FIGURES]
-    rows = [*((label, value + _unit(label)) for label, value in figures), *view.extra]
-    for left, right in zip(rows[0::2], rows[1::2], strict=False):
+    rows = [
+        (label, (view.reports or {}).get(node, {}).get(key, '-') + _unit(key)) for node, key, label in FIGURES
+    ]
+    for left, right in zip(rows[0::2], rows[1::2], strict=True):
         table.add_row(
             Text(left[0], _style(FAINT)),
             Text(left[1], _style(TEXT)),
@@ -124,8 +125,9 @@ def picture(view: View) -> RenderableType:
     )
 
 
-def _unit(label: str) -> str:
-    return ' ms' if label.startswith('camera to') else ' Hz'
+def _unit(key: str) -> str:
+    """The unit that a key on /diagnostics ends with: ' ms' of 'planning p50 [ms]'."""
+    return f' {key[key.index("[") + 1 : -1]}' if key.endswith(']') else ''
 
 
 def _style(colour: Colour) -> str:

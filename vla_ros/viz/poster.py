@@ -79,9 +79,13 @@ def make_poster(
     draw = ImageDraw.Draw(canvas)
     write(draw, (MARGIN, 42), facts.title, name='bold', size=34, anchor='lm')
     write(draw, (width - MARGIN, 42), facts.subtitle, size=20, colour=MUTED, anchor='rm')
+    widest = max(
+        (f'“{segment.instruction}”' for segment in cut), key=lambda words: width_of(words, 'bold', 20)
+    )
+    size = next((size for size in (26, 24, 22, 20, 18, 16) if width_of(widest, 'bold', size) <= COLUMN), 14)
     for index, segment in enumerate(cut):
         left = MARGIN + index * (COLUMN + GAP)
-        _draw_column(canvas, draw, (left, HEADER), recording, segment, outside, location_bins)
+        _draw_column(canvas, draw, (left, HEADER), recording, segment, outside, location_bins, size)
     _draw_charts(canvas, draw, HEADER + column_height + GAP, recording, cut, facts)
     path.parent.mkdir(parents=True, exist_ok=True)
     canvas.save(path, optimize=True)
@@ -95,6 +99,7 @@ def _draw_column(
     segment: Segment,
     outside: OutsideView | None,
     bins: int,
+    size: int,
 ) -> None:
     left, top = corner
     text, colour = BADGES[segment.ending]
@@ -102,9 +107,7 @@ def _draw_column(
     heading = f'{segment.number}   {segment.ended - segment.begins:.1f} s'
     write(draw, (left, top + 20), heading, name='bold', size=20, colour=MUTED, anchor='lm')
     assert pill_left > left
-    words = f'“{segment.instruction}”'
-    size = next((s for s in (26, 23, 20, 17) if width_of(words, 'bold', s) <= COLUMN), 15)
-    write(draw, (left, top + 64), words, name='bold', size=size, anchor='lm')
+    write(draw, (left, top + 64), f'“{segment.instruction}”', name='bold', size=size, anchor='lm')
     y = top + 92
     box = (left, y, left + OUTSIDE[0], y + OUTSIDE[1])
     if outside is None:

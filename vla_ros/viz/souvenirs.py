@@ -65,7 +65,8 @@ def _facts(report: dict[str, Any], recording: Recording) -> Facts:
         for label, topic in topics.items()
         if topic in recording.ages
     }
-    return Facts('vla_ros', f'SO-101 in MuJoCo · ROS 2 over DDS · {_cores()}', samples, percentiles)
+    pace = f'real-time factor {report["real_time_factor"]:.2f}' if report['real_time_factor'] else ''
+    return Facts('vla_ros', f'SO-101 in MuJoCo · ROS 2 over DDS · {_cores()} · {pace}', samples, percentiles)
 
 
 def _cores() -> str:

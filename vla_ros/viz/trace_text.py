@@ -22,7 +22,9 @@ from vla_ros.viz.style import (
     write,
 )
 
-_PIECES = re.compile(r'<loc_(\d+)>\s*<loc_(\d+)>|<[^<>]*>|\bgo:|\brefuse:|it is not there\.?|[^\s<]+|<|\s+')
+_PIECES = re.compile(
+    r'<loc_(\d+)>(?:\s*<loc_(\d+)>)?|<[^<>]*>|\bgo:|\brefuse:|it is not there\.?|[^\s<]+|<|\s+'
+)
 
 
 CURSOR = '▌'
@@ -43,7 +45,9 @@ def spans(trace: str) -> list[Span]:
     for match in _PIECES.finditer(trace):
         piece = match.group(0)
         if match.group(1) is not None:
-            found.append(Span(f'‹{int(match.group(1))},{int(match.group(2))}›', ACCENT))
+            # The second number may still have to be written.
+            row = f'{int(match.group(2))}›' if match.group(2) is not None else ''
+            found.append(Span(f'‹{int(match.group(1))},{row}', ACCENT))
         elif piece.startswith('<') and len(piece) > 1:
             found.append(Span(piece, FAINT))
         elif piece == 'go:':

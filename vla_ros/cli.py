@@ -1,8 +1,9 @@
-"""The command line: ``vla_ros demo | eval | train | export | inspect | run | status``."""
+"""The command line: ``vla_ros demo | eval | train | export | inspect | run | say | status``."""
 
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from pathlib import Path
@@ -191,6 +192,21 @@ def status(
     write_json(json_file, reports)
 
 
+@app.command()
+def say(
+    words: Annotated[str, typer.Argument(help='What the robot shall do; empty means stop.')],
+    enable: Annotated[bool, typer.Option('--enable', help='Let the arm move.')] = False,
+    namespace: str = '',
+) -> None:
+    """Give an instruction to the running nodes, and show what they think of it."""
+    from vla_ros.nodes.bringup import require_ros
+
+    require_ros()
+    from vla_ros.nodes.foreground import instruct
+
+    instruct(console, words, enable=enable, namespace=namespace)
+
+
 def pass_to_training(arguments: list[str], name: str) -> None:
     """Hand a command over to training, which needs torch and is imported only now."""
     try:
@@ -223,6 +239,8 @@ def write_json(path: Path | None, content: Any) -> None:
 
 def main() -> None:
     """Entry point: an error that a person can act on is one red sentence and exit code 1."""
+    # Whoever ends this process ends what it started, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app(prog_name='vla_ros')
     except VlaError as error:

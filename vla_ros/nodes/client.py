@@ -139,6 +139,10 @@ class Client:
 
         self.require(all_active, timeout, f'{", ".join(nodes)} did not all get active', check)
 
+    def is_heard(self) -> bool:
+        """Whether somebody listens to instructions."""
+        return int(self._instruction.get_subscription_count()) > 0
+
     def wait_subscribed(self, topic: str, count: int, timeout: float, check: Callable[[], None]) -> None:
         """Wait until ``count`` subscriptions hear a topic."""
         name = self._node.resolve_topic_name(topic)

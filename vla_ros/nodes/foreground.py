@@ -8,10 +8,15 @@ import threading
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from vla_ros import graph
 from vla_ros.nodes.bringup import START_TIMEOUT, prepare_environment, running
 from vla_ros.nodes.client import Client
+from vla_ros.types import Decision
+
+PATIENCE = 20.0
+"""Seconds to wait for nodes that should be running."""
 
 
 def run_graph(
@@ -59,6 +64,31 @@ def run_graph(
         while not ended.wait(0.5):
             supervisor.check()
     console.print('stopped, the arm at rest')
+
+
+def instruct(console: Console, words: str, *, enable: bool, namespace: str) -> None:
+    """Give an instruction, and print the chain of thought and the decision that it leads to.
+
+    Raises:
+        VlaError: nobody listens, or nothing was decided.
+    """
+    prepare_environment(simulator=False, own_domain=False)
+    with Client(namespace) as client:
+        client.require(client.is_heard, PATIENCE, 'no reasoning node was found')
+        if enable:
+            client.enable()
+        client.instruct(words)
+        wanted = ' '.join(words.split())
+        if not wanted:
+            return
+
+        def answers() -> list[Decision]:
+            return [d for _, d in client.state.decisions if d.instruction == wanted and d.trace]
+
+        client.require(lambda: bool(answers()), PATIENCE, 'nothing was decided')
+        decision = answers()[0]
+        console.print(escape(decision.trace), style='dim', highlight=False)
+        console.print(f'[bold]{decision.verdict.value}[/bold]: {escape(decision.subtask)}', highlight=False)
 
 
 def listen(seconds: float) -> dict[str, dict[str, str]]:

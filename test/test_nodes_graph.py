@@ -115,10 +115,9 @@ def test_a_sentence_moves_the_arm_another_turns_it_round_and_stop_stops_it(graph
 
     tell('sideways')
     decisions.wait(lambda m: m.status[0].message == 'left or right only')
-    brake = plans.messages[-1]
-    assert not any(brake.points[-1].velocities)
-    rest = brake.points[-1].positions[0]
-    joints.wait(lambda m: abs(pan(m) - rest) < 0.03, after=len(joints.messages))
+    rest = pan(joints.wait(lambda m: abs(m.velocity[0]) < 0.01, after=len(joints.messages) + 10))
+    held = joints.wait(after=len(joints.messages) + 50)
+    assert pan(held) == pytest.approx(rest, abs=0.02)
 
     tell('left')
     joints.wait(lambda m: pan(m) > rest + 0.1, after=len(joints.messages))

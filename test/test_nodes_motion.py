@@ -208,6 +208,44 @@ def test_a_stop_latches_until_reset_and_then_still_needs_enable() -> None:
     assert isinstance(bench.plan(), ExecutingPlan)
 
 
+def test_after_a_brake_and_a_new_plan_the_next_hold_brakes_again() -> None:
+    bench = Bench().moving()
+    for _ in range(2):
+        bench.later(0.1)
+        bench.motion.hear_thought(Thought(bench.now, np.zeros((0, 4), np.float32)))
+        bench.hear()
+        assert isinstance(bench.plan(), ExecutingPlan)
+    assert len(bench.brakes) == 2
+
+
+def test_what_was_heard_before_the_beginning_does_not_count() -> None:
+    bench = Bench()
+    bench.hear()
+    bench.motion.begin(bench.planner, enabled=True)
+    assert set(bench.motion.stamps().values()) == {None}
+    assert isinstance(bench.plan(), Refusal)
+    bench.hear()
+    assert isinstance(bench.plan(), ExecutingPlan)
+
+
+def test_frames_from_before_the_first_joint_state_are_not_acted_on() -> None:
+    bench = Bench()
+    bench.hear()
+    bench.motion.enable()
+    assert reason(bench.plan(age=0.4)) is GuardReason.STALE_JOINT_STATE
+    assert bench.policy.noises == [], 'the model is not even asked'
+
+
+def test_deactivated_while_the_model_thinks_nothing_is_sent() -> None:
+    bench = Bench()
+    bench.hear()
+    bench.motion.enable()
+    bench.policy.meanwhile = bench.motion.end
+    assert reason(bench.plan()) is GuardReason.NOT_ENABLED
+    assert bench.plan() is None
+    assert bench.sent == []
+
+
 def test_a_stop_survives_deactivation() -> None:
     bench = Bench()
     bench.motion.stop()
@@ -304,6 +342,14 @@ def test_steps_that_pass_while_the_model_thinks_are_given_to_it_as_the_plan_fixe
     due = (bench.now - round(0.13 * NANOSECONDS) - plan.started) / NANOSECONDS + DT * np.array([1, 2])
     expected = np.interp(due, plan.trajectory.times, plan.trajectory.positions[:, 0])
     np.testing.assert_allclose(prefix[:, 0], expected, atol=2e-3)
+
+
+def test_an_arm_that_was_pushed_off_its_plan_has_nothing_fixed() -> None:
+    bench = Bench().moving()
+    bench.later(0.2)
+    bench.hear([0.6, 0.1])
+    bench.plan(age=0.13)
+    assert bench.policy.prefixes == [None, None]
 
 
 def test_without_a_trained_prefix_none_is_given() -> None:

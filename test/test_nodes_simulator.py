@@ -253,9 +253,14 @@ def test_half_a_task_is_refused(text) -> None:
 
 def test_stamped_trajectories_are_understood_in_the_clock_of_the_stamps(graph) -> None:
     joints = graph.ear(JointState, 'joint_states', qos.JOINT_STATES_IN)
-    node = simulator(graph, speed=0.2)
-    old = reach([0.4, -1.2, 1.0, 0.8, 0.5, 0.6], seconds=0.1)
-    old.header.stamp = time_message(graph.now() - NANOSECONDS)
-    joints.wait()
-    graph.say(old, 'joint_trajectory', qos.COMMAND)
+    node = simulator(graph, speed=20.0)
+    assert eventually(lambda: node._robot.now > graph.now() + 2 * NANOSECONDS), 'its own clock runs ahead'
+    goal = [0.4, -1.2, 1.0, 0.8, 0.5, 0.6]
+    soon, past = reach(goal, seconds=0.5), reach(goal, seconds=0.5)
+    soon.header.stamp = time_message(graph.now())
+    graph.say(soon, 'joint_trajectory', qos.COMMAND)
+    joints.wait(lambda m: near(m, goal))
+    assert refusals(node) == {}
+    past.header.stamp = time_message(graph.now() - NANOSECONDS)
+    graph.say(past, 'joint_trajectory', qos.COMMAND)
     assert eventually(lambda: refusals(node) == {'rejected_ends_in_the_past': 1})

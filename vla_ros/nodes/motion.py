@@ -195,8 +195,6 @@ class Motion:
         chunk = planner.chunk(tokens, thought, seen, newest, now)
         with self._lock:
             # Whatever changed while the model was thinking counts now: a stop, a hold, newer joints.
-            if self._planner is not planner:
-                return None
             result = planner.next_plan(chunk, self._circumstances(tokens.stamp))
             if isinstance(result, ExecutingPlan) and dry_run is not None:
                 dry_run(result)

@@ -47,7 +47,6 @@ class LatestWorker(Generic[Job]):
         """Drop what waits, let the running job end and join the thread; false if it did not end in time."""
         with self._condition:
             self._stopping = True
-            self._waiting = []
             self._condition.notify()
         if threading.current_thread() is not self._thread:
             self._thread.join(timeout)

@@ -60,7 +60,7 @@ def run_graph(
         domain = os.environ.get('ROS_DOMAIN_ID', '0')
         console.print(f'[green]active[/green]: {", ".join(nodes)} (ROS_DOMAIN_ID {domain}, logs in {logs})')
         allowed = 'enabled' if enable else 'disabled: call action/enable to let it move'
-        console.print(f'the arm is {allowed}; publish std_msgs/String on instruction; Ctrl-C ends', highlight=False)
+        console.print(f'the arm is {allowed}; say something with vla_ros say; Ctrl-C ends', highlight=False)
         while not ended.wait(0.5):
             supervisor.check()
     console.print('stopped, the arm at rest')
@@ -77,6 +77,7 @@ def instruct(console: Console, words: str, *, enable: bool, namespace: str) -> N
         client.require(client.is_heard, PATIENCE, 'no reasoning node was found')
         if enable:
             client.enable()
+        client.forget()
         client.instruct(words)
         wanted = ' '.join(words.split())
         if not wanted:

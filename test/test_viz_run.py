@@ -16,7 +16,7 @@ from vla_ros.sim.world import World
 from vla_ros.types import JointTrajectory, VlaError
 from vla_ros.viz.frame import BEAUTY, FRONT, JOINTS, SIZE, WRIST, FrameMaker, badge
 from vla_ros.viz.joint_chart import JointWindow, draw_joints, ranges_of
-from vla_ros.viz.outside_view import OutsideView, StateLog, load_state_log
+from vla_ros.viz.outside_view import OutsideView, StateLog, load_state_log, smooth_edges
 from vla_ros.viz.poster import Facts, make_poster
 from vla_ros.viz.style import AMBER, GREEN, JOINT_COLOURS, RED
 from vla_ros.viz.video import write_video
@@ -191,6 +191,17 @@ def test_the_outside_view_shows_the_logged_state_and_draws_the_same_state_once(t
     assert first.shape == (60, 80, 3)
     assert same is first
     assert (moved != first).any()
+
+
+def test_hard_edges_are_smoothed_and_everything_else_is_left_as_it_is() -> None:
+    image = np.full((20, 20, 3), 40, np.uint8)
+    image[:, 10:] = 200
+    image[:, 16:] += 5  # a shade, no edge
+
+    smooth = smooth_edges(image)
+
+    assert (smooth[:, :8] == 40).all() and (smooth[:, 12:16] == 200).all() and (smooth[:, 16:] == 205).all()
+    assert np.abs(np.diff(smooth[5, :, 0].astype(int))).max() < 120
 
 
 def test_the_logs_of_later_episodes_are_one_with_the_first_in_the_order_of_time(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ pytest.importorskip('mujoco')
 from vla_ros.sim.cameras import FRONT_SIZE, Camera
 from vla_ros.sim.scene import sample_scene
 from vla_ros.sim.world import World
-from vla_ros.training.action import chunks, statistics, thought_steps
+from vla_ros.training.action import chunks, oldest_looks, statistics
 from vla_ros.training.augment import moved, relit
-from vla_ros.training.demonstrations import Demonstrations
+from vla_ros.training.demonstrations import Demonstrations, joined
 from vla_ros.training.snapshots import KINDS, object_centres
 from vla_ros.training.wordings import parts, sentence
 from vla_ros.types import VlaError
@@ -73,10 +73,11 @@ def _demonstrations() -> Demonstrations:
     order = np.array([4] * 7 + [9] * 3)
     steps = np.repeat(np.arange(10, dtype=np.float32)[:, None], 6, 1)
     return Demonstrations(
-        images=np.zeros((10, 2, 4, 4, 3), np.uint8),
+        looks=np.array([0, 5, 7]),
+        images=np.zeros((3, 2, 4, 4, 3), np.uint8),
         joints=steps - 0.5,
         targets=steps,
-        centres=np.zeros((10, len(KINDS), 2), np.float32),
+        centres=np.zeros((3, len(KINDS), 2), np.float32),
         wanted=np.zeros(10, np.int64),
         order=order,
     )
@@ -97,8 +98,17 @@ def test_statistics_are_of_relative_actions() -> None:
     np.testing.assert_allclose(moments.state_mean, lessons.joints.mean(0))
 
 
-def test_system_2_thinks_at_the_start_of_each_order_and_every_fifth_step() -> None:
-    assert thought_steps(_demonstrations().order).tolist() == [0, 5, 7]
+def test_a_thought_is_of_the_same_order_and_not_too_old() -> None:
+    order = np.array([4, 4, 4, 4, 9, 9])
+    steps = np.array([0, 10, 20, 30, 40, 45])
+    assert oldest_looks(order, steps).tolist() == [0, 0, 0, 1, 4, 4]
+
+
+def test_joined_demonstrations_look_at_their_own_steps() -> None:
+    one = _demonstrations()
+    both = joined([one, one])
+    np.testing.assert_array_equal(both.looks, [0, 5, 7, 10, 15, 17])
+    np.testing.assert_array_equal(both.joints[both.looks], np.tile(one.joints[one.looks], (2, 1)))
 
 
 def test_training_sentences_name_their_object_in_words_that_are_known() -> None:

@@ -24,11 +24,10 @@ from vla_ros.training.flow import FlowHead, flow_matching_loss, integrate
 from vla_ros.training.language import LanguageTrainer
 from vla_ros.training.loop import fresh_generator
 from vla_ros.training.wordings import sentence
-from vla_ros.types import FloatArray
+from vla_ros.types import FloatArray, IndexArray
 
-THOUGHT_EVERY = 5
 OLDEST_THOUGHT = 20
-"""Control steps between thoughts, and how old a thought may be when it is acted on."""
+"""How many control steps old a thought may be when it is acted on."""
 SMALLEST_SPREAD = 0.02
 """Least standard deviation in rad that a joint is divided by."""
 
@@ -64,13 +63,6 @@ def statistics(demonstrations: Demonstrations, horizon: int) -> Statistics:
     )
 
 
-def thought_steps(order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Indices of the steps at which System 2 thinks: the first of each order and every fifth after it."""
-    first = np.flatnonzero(np.append(True, order[1:] != order[:-1]))
-    since = np.arange(len(order)) - first[np.searchsorted(first, np.arange(len(order)), side='right') - 1]
-    return np.flatnonzero(since % THOUGHT_EVERY == 0)
-
-
 @torch.no_grad()
 def thoughts(
     model: LanguageTrainer,
@@ -97,55 +89,57 @@ def thoughts(
 
 
 def texts_of(
-    demonstrations: Demonstrations, steps: npt.NDArray[np.int64], names: Sequence[str], bins: int, seed: int
+    demonstrations: Demonstrations, names: Sequence[str], bins: int, seed: int
 ) -> list[tuple[str, str]]:
-    """An order in new words and the true trace, at each of the given steps."""
+    """An order in new words and the true trace, at each look."""
     rng = np.random.default_rng(seed)
     texts = []
-    for step in steps:
+    for step, centres in zip(demonstrations.looks, demonstrations.centres):
         wanted = names[demonstrations.wanted[step]]
-        centres = demonstrations.centres[step]
         seen = [Sighting(name, float(x), float(y)) for name, (x, y) in zip(names, centres) if not np.isnan(x)]
         texts.append((sentence(rng, 'touch', wanted), write(seen, 'touch', wanted, bins)))
     return texts
 
 
 class Chunks(Dataset[dict[str, Tensor]]):
-    """Flow-matching samples: tokens, a thought, the normalised state and the normalised relative chunk."""
+    """Flow-matching samples, one a look: tokens, a thought, the normalised state and the normalised relative chunk."""
 
     def __init__(
         self,
         demonstrations: Demonstrations,
         tokens: npt.NDArray[np.float16],
-        thought_at: npt.NDArray[np.int64],
         thought_rows: npt.NDArray[np.float16],
         moments: Statistics,
         horizon: int,
     ) -> None:
-        self._tokens, self._thought_at, self._thoughts = tokens, thought_at, thought_rows
-        order = demonstrations.order
-        self._first = np.searchsorted(thought_at, np.flatnonzero(np.append(True, order[1:] != order[:-1])))
-        self._order_number = np.cumsum(np.append(False, order[1:] != order[:-1]))
-        self._state = (demonstrations.joints - moments.state_mean) / moments.state_std
-        relative = chunks(demonstrations, horizon) - demonstrations.joints[:, None]
+        looks = demonstrations.looks
+        self._tokens, self._thoughts = tokens, thought_rows
+        joints = demonstrations.joints[looks]
+        relative = chunks(demonstrations, horizon)[looks] - joints[:, None]
+        self._state = (joints - moments.state_mean) / moments.state_std
         self._actions = (relative - moments.action_mean) / moments.action_std
+        self._oldest = oldest_looks(demonstrations.order[looks], looks)
 
     def __len__(self) -> int:
         return len(self._state)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        latest = int(np.searchsorted(self._thought_at, index, side='right')) - 1
-        oldest = max(
-            int(self._first[self._order_number[index]]), latest - OLDEST_THOUGHT // THOUGHT_EVERY + 1
-        )
-        return {
-            'actions': torch.from_numpy(self._actions[index].astype(np.float32)),
-            'tokens': torch.from_numpy(self._tokens[index].astype(np.float32)),
-            'thought': torch.from_numpy(
-                self._thoughts[int(fresh_generator().integers(oldest, latest + 1))].astype(np.float32)
-            ),
-            'state': torch.from_numpy(self._state[index].astype(np.float32)),
+        thought = int(fresh_generator().integers(self._oldest[index], index + 1))
+        values = {
+            'actions': self._actions[index],
+            'tokens': self._tokens[index],
+            'thought': self._thoughts[thought],
+            'state': self._state[index],
         }
+        return {name: torch.from_numpy(value.astype(np.float32)) for name, value in values.items()}
+
+
+def oldest_looks(order: IndexArray, steps: IndexArray) -> IndexArray:
+    """For each look the first one whose thought may still be acted on: of the same order and not too old."""
+    begins = np.flatnonzero(np.append(True, order[1:] != order[:-1]))
+    first = begins[np.searchsorted(begins, np.arange(len(order)), side='right') - 1]
+    young = np.searchsorted(steps, steps - OLDEST_THOUGHT)
+    return np.maximum(first, young)
 
 
 class ActionTrainer(nn.Module):

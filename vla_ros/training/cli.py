@@ -59,11 +59,17 @@ def vision(
 
 
 @app.command()
-def language(out: Out = WORK, steps: Steps = 2500, batch: Batch = 16, learning_rate: Rate = 1e-3) -> None:
+def language(
+    out: Out = WORK,
+    steps: Steps = 4000,
+    batch: Batch = 16,
+    learning_rate: Rate = 1e-3,
+    start: Path | None = None,
+) -> None:
     """Train System 2: a LLaVA model that writes the chain of thought."""
     from vla_ros.training import stages
 
-    _show(stages.train_language(out, Schedule(steps, batch, learning_rate)))
+    _show(stages.train_language(out, Schedule(steps, batch, learning_rate), start))
 
 
 @app.command()

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
 from vla_ros.sim.cameras import Camera
@@ -22,9 +21,10 @@ from vla_ros.sim.scene import sample_scene
 from vla_ros.sim.tasks import Referee, Task
 from vla_ros.sim.world import World
 from vla_ros.training.snapshots import CAMERAS, KINDS, object_centres, random_pose, shrink
-from vla_ros.types import DoubleArray, FloatArray, ImageArray, VlaError
+from vla_ros.types import DoubleArray, FloatArray, ImageArray, IndexArray, VlaError
 
-LONGEST = 160
+LONGEST = 120
+LOOK_EVERY = 5
 HOLD_STEPS = 10
 """Steps recorded after the order was done: staying is a part of touching."""
 DISTURBANCE = 0.03
@@ -35,21 +35,23 @@ MEMORY = 0.85
 
 @dataclass(frozen=True)
 class Demonstrations:
-    """M control steps, one every 0.05 s within an order.
+    """M control steps, one every 0.05 s within an order; at S of them the cameras look.
 
     Attributes:
-        images: (M, cameras, size, size, 3) uint8, cameras in the order of ``CAMERAS``.
+        looks: (S,) indices of the steps with images.
+        images: (S, cameras, size, size, 3) uint8, cameras in the order of ``CAMERAS``.
+        centres: (S, kinds, 2) object centres in the front image, NaN where not seen.
         joints: (M, J) measured positions; targets: (M, J) the expert's absolute targets one step later; rad.
-        centres: (M, kinds, 2) object centres in the front image, NaN where not seen.
         wanted: (M,) index of the wanted kind; order: (M,) a number that all steps of one order share.
     """
 
+    looks: IndexArray
     images: ImageArray
+    centres: FloatArray
     joints: FloatArray
     targets: FloatArray
-    centres: FloatArray
-    wanted: npt.NDArray[np.int64]
-    order: npt.NDArray[np.int64]
+    wanted: IndexArray
+    order: IndexArray
 
     def save(self, path: Path) -> None:
         """One .npz file."""
@@ -66,9 +68,10 @@ def load_demonstrations(path: Path) -> Demonstrations:
 
 def joined(parts: list[Demonstrations]) -> Demonstrations:
     """Several as one; order numbers must differ already."""
-    return Demonstrations(
-        **{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Demonstrations)}
-    )
+    columns = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Demonstrations)}
+    starts = np.cumsum([0, *(len(p.order) for p in parts[:-1])])
+    columns['looks'] = np.concatenate([p.looks + start for p, start in zip(parts, starts)])
+    return Demonstrations(**columns)
 
 
 def collect_demonstrations(count: int, first_seed: int, size: int, workers: int) -> Demonstrations:
@@ -86,49 +89,64 @@ def _episode(seed: int, size: int) -> Demonstrations:
         world.set_joints(random_pose(rng, world))
     cameras = [Camera(world.model, name, *shape, scene=scene) for name, shape in CAMERAS.items()]
     disturbance = DISTURBANCE * float(rng.uniform(0, 1.5)) if rng.random() < 0.7 else 0.0
-    steps: list[tuple[npt.NDArray[np.generic] | int, ...]] = []
+    episode = _Episode(world, cameras, disturbance, rng, size)
     for number, index in enumerate(rng.permutation(len(scene.objects))[:2]):
-        name = scene.objects[index].name
-        steps += _order(world, cameras, name, seed * 2 + number, disturbance, rng, size)
-    columns = [np.stack(column) for column in zip(*steps)]
-    return Demonstrations(
-        images=columns[0],
-        joints=columns[1].astype(np.float32),
-        targets=columns[2].astype(np.float32),
-        centres=columns[3],
-        wanted=columns[4],
-        order=columns[5],
-    )
+        episode.follow(scene.objects[index].name, seed * 2 + number)
+    return episode.recorded()
 
 
-def _order(
-    world: World,
-    cameras: list[Camera],
-    name: str,
-    order: int,
-    disturbance: float,
-    rng: np.random.Generator,
-    size: int,
-) -> list[tuple[npt.NDArray[np.generic] | int, ...]]:
-    """The steps of one order, up to a while after it is done or its time is up."""
-    task = Task('touch', name)
-    expert, referee = Expert(world, task), None
-    pushed: DoubleArray = np.zeros_like(world.command)
-    steps: list[tuple[npt.NDArray[np.generic] | int, ...]] = []
-    rest = HOLD_STEPS
-    while rest and len(steps) < LONGEST and not (referee and referee.failure):
-        target = expert.action()
-        images = np.stack([shrink(camera.render(world.data), size) for camera in cameras])
-        centres = object_centres(world, cameras[0])
-        steps.append((images, world.joints().positions, target, centres, KINDS.index(name), order))
-        pushed = MEMORY * pushed + np.sqrt(1 - MEMORY**2) * rng.normal(0, disturbance, len(target))
-        start = world.command
-        for i in range(1, 11):
-            world.step(start + (target + pushed - start) * i / 10)
-            # The last order may have left the fingers on its object: the referee begins when they are free.
-            if referee is None and not world.contacts():
-                referee = Referee(world, task)
-            if referee:
-                referee.update()
-        rest -= bool(referee and referee.success)
-    return steps
+class _Episode:
+    """One scene while it is demonstrated."""
+
+    def __init__(
+        self, world: World, cameras: list[Camera], disturbance: float, rng: np.random.Generator, size: int
+    ) -> None:
+        self._world, self._cameras, self._size = world, cameras, size
+        self._disturbance, self._rng = disturbance, rng
+        self._looks: list[tuple[int, ImageArray, FloatArray]] = []
+        self._steps: list[tuple[DoubleArray, DoubleArray, int, int]] = []
+
+    def follow(self, name: str, order: int) -> None:
+        """Do one order and stay for a while, or give up after some time."""
+        world, task = self._world, Task('touch', name)
+        expert, referee = Expert(world, task), None
+        pushed: DoubleArray = np.zeros_like(world.command)
+        rest = HOLD_STEPS
+        for step in range(LONGEST):
+            if step % LOOK_EVERY == 0:
+                self._look()
+            target = expert.action()
+            self._steps.append((world.joints().positions, target, KINDS.index(name), order))
+            drawn = self._rng.normal(0, self._disturbance, len(target))
+            pushed = MEMORY * pushed + np.sqrt(1 - MEMORY**2) * drawn
+            start = world.command
+            for i in range(1, 11):
+                world.step(start + (target + pushed - start) * i / 10)
+                # The last order may have left the fingers on its object: the referee begins when they are free.
+                if referee is None and not world.contacts():
+                    referee = Referee(world, task)
+                if referee:
+                    referee.update()
+            if referee and referee.failure:
+                return
+            rest -= bool(referee and referee.success)
+            if not rest:
+                return
+
+    def _look(self) -> None:
+        images = np.stack([shrink(camera.render(self._world.data), self._size) for camera in self._cameras])
+        self._looks.append((len(self._steps), images, object_centres(self._world, self._cameras[0])))
+
+    def recorded(self) -> Demonstrations:
+        """Everything so far."""
+        looks, images, centres = zip(*self._looks)
+        joints, targets, wanted, order = zip(*self._steps)
+        return Demonstrations(
+            looks=np.array(looks),
+            images=np.stack(images),
+            centres=np.stack(centres),
+            joints=np.stack(joints).astype(np.float32),
+            targets=np.stack(targets).astype(np.float32),
+            wanted=np.array(wanted),
+            order=np.array(order),
+        )

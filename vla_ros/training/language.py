@@ -32,6 +32,8 @@ from vla_ros.training.wordings import sentence
 from vla_ros.types import FloatArray
 
 IGNORED = -100
+CONCLUSION_WEIGHT = 4.0
+"""What follows from order and scene counts more than the list of the scene: a few tokens, and they move the arm."""
 
 
 @dataclass(frozen=True)
@@ -150,10 +152,12 @@ class Conversations(Dataset[dict[str, Any]]):
         (order,) = orders(fresh_generator(), self._centres[index : index + 1], self._names, self._bins)
         asked = self._tokenizer(prompt(order.instruction))['input_ids']
         answer = self._tokenizer(order.trace)['input_ids']
+        scene = len(self._tokenizer(order.trace[: order.trace.index(' asked:')])['input_ids'])
         return {
             'visual': self._tokens[index],
             'ids': asked + answer,
             'labels': [IGNORED] * len(asked) + answer,
+            'weights': [0.0] * len(asked) + [1.0] * scene + [CONCLUSION_WEIGHT] * (len(answer) - scene),
         }
 
 
@@ -161,11 +165,16 @@ def collate(samples: list[dict[str, Any]]) -> dict[str, Tensor]:
     """Pad on the right; padding is never attended to by what counts, because attention is causal."""
     longest = max(len(sample['ids']) for sample in samples)
 
-    def padded(key: str, fill: int) -> Tensor:
+    def padded(key: str, fill: float) -> Tensor:
         return torch.tensor([sample[key] + [fill] * (longest - len(sample[key])) for sample in samples])
 
     visual = torch.from_numpy(np.stack([sample['visual'] for sample in samples]).astype(np.float32))
-    return {'visual': visual, 'ids': padded('ids', 0), 'labels': padded('labels', IGNORED)}
+    return {
+        'visual': visual,
+        'ids': padded('ids', 0),
+        'labels': padded('labels', IGNORED),
+        'weights': padded('weights', 0.0),
+    }
 
 
 class LanguageTrainer(nn.Module):
@@ -185,10 +194,11 @@ class LanguageTrainer(nn.Module):
         embedded = torch.cat([self.projector(visual), self.language.embed_tokens(ids)], 1)
         return self.language(inputs_embeds=embedded, use_cache=False).last_hidden_state
 
-    def forward(self, visual: Tensor, ids: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def forward(self, visual: Tensor, ids: Tensor, labels: Tensor, weights: Tensor) -> dict[str, Tensor]:
         states = self.hidden(visual, ids)[:, visual.shape[1] - 1 : -1]
         wanted = labels != IGNORED
-        return {'loss': functional.cross_entropy(self.head(states[wanted]).float(), labels[wanted])}
+        losses = functional.cross_entropy(self.head(states[wanted]).float(), labels[wanted], reduction='none')
+        return {'loss': (losses * weights[wanted]).sum() / weights.sum()}
 
 
 @torch.no_grad()

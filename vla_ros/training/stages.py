@@ -23,8 +23,8 @@ from vla_ros.types import VlaError
 BINS = 128
 VOCABULARY = 1024
 IMAGE_SIZE = 128
-VIEWS = 3
-"""Each picture is shown to System 2 as it is and twice moved and relit."""
+VIEWS = 2
+"""Each picture is shown to System 2 as it is and once moved and relit."""
 THOUGHT_ROWS = 16
 
 
@@ -89,14 +89,19 @@ def load_vision(out: Path) -> SiglipVisionModel:
     return SiglipVisionModel.from_pretrained(str(out / 'vision'))
 
 
-def train_language(out: Path, schedule: Schedule) -> dict[str, Any]:
-    """LLaVA around the frozen vision tower, on traces that are true of the scenes; a checkpoint in ``out/language``."""
+def train_language(out: Path, schedule: Schedule, start: Path | None = None) -> dict[str, Any]:
+    """LLaVA around the frozen vision tower, on traces that are true of the scenes; a checkpoint in ``out/language``.
+
+    ``start`` is the folder of an earlier checkpoint to go on from.
+    """
     torch.manual_seed(schedule.seed)
     tokenizer, tower = load_words(out), load_vision(out)
     shots = snapshots.load_snapshots(out / 'snapshots.npz')
     images, centres = _views(shots.images['front'], shots.centres['front'], schedule.seed)
     tokens = vision.encode(tower, images)
     model = language.build_llava(language.LanguageSize(), tower, tokenizer, tokens.shape[1])
+    if start is not None:
+        model.load_state_dict(LlavaForConditionalGeneration.from_pretrained(str(start)).state_dict())
     data = language.Conversations(tokens, centres, snapshots.KINDS, tokenizer, BINS)
     folder = out / 'language'
     trainer = language.LanguageTrainer(model)
@@ -178,15 +183,13 @@ def _lessons(
 ) -> action.Chunks:
     tower, tokenizer = load_vision(out), load_words(out)
     count, cameras = lessons.images.shape[:2]
-    tokens = vision.encode(tower, lessons.images.reshape(-1, *lessons.images.shape[2:])).reshape(
-        count, -1, config.token_width
-    )
-    steps = action.thought_steps(lessons.order)
-    texts = action.texts_of(lessons, steps, snapshots.KINDS, BINS, seed)
+    pictures = lessons.images.reshape(-1, *lessons.images.shape[2:])
+    tokens = vision.encode(tower, pictures).reshape(count, -1, config.token_width)
+    texts = action.texts_of(lessons, snapshots.KINDS, BINS, seed)
     system2 = language.LanguageTrainer(load_language(out))
-    front = tokens[steps, : tokens.shape[1] // cameras]
+    front = tokens[:, : tokens.shape[1] // cameras]
     rows = action.thoughts(system2, tokenizer, front, texts, THOUGHT_ROWS)
-    return action.Chunks(lessons, tokens, steps, rows, moments, config.horizon)
+    return action.Chunks(lessons, tokens, rows, moments, config.horizon)
 
 
 def _require(path: Path, stage: str) -> None:

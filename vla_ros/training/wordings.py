@@ -23,13 +23,18 @@ def sentence(rng: np.random.Generator, action: str, wanted: str) -> str:
     if action not in parts():
         raise VlaError(f'action: expected a key of wordings.yaml, found {action!r}')
     template = _choose(rng, parts()[action])
-    words = [
-        _choose(rng, parts()['before']),
-        template.format(object=phrase(rng, wanted)),
-        _choose(rng, parts()['after']),
-    ]
+    named = phrase(rng, wanted)
+    words = [_choose(rng, parts()['before']), template.format(object=named), _choose(rng, parts()['after'])]
     text = ' '.join(word for word in words if word)
-    return _typed(rng, text, wanted)
+    return _typed(rng, _chatty(rng, text), named)
+
+
+def _chatty(rng: np.random.Generator, text: str) -> str:
+    """Now and then some words around the order that mean nothing for it, so that no unknown word decides anything."""
+    for _ in range(int(rng.integers(1, 5)) if rng.random() < 0.3 else 0):
+        word = _choose(rng, parts()['fillers'])
+        text = f'{word} {text}' if rng.random() < 0.6 else f'{text} {word}'
+    return text
 
 
 def phrase(rng: np.random.Generator, wanted: str) -> str:
@@ -42,12 +47,12 @@ def phrase(rng: np.random.Generator, wanted: str) -> str:
     return f'{article} {size}{colour} {shape}'.strip()
 
 
-def _typed(rng: np.random.Generator, text: str, wanted: str) -> str:
-    """The same words as a person may type them: punctuation, now and then a slip in a word that matters less."""
+def _typed(rng: np.random.Generator, text: str, named: str) -> str:
+    """The same words as a person may type them: punctuation, now and then a slip outside the object's name."""
     if rng.random() < 0.15:
         words = text.split()
         i = int(rng.integers(len(words)))
-        if len(words[i]) > 4 and words[i] not in wanted:
+        if len(words[i]) > 4 and words[i] not in named:
             j = int(rng.integers(1, len(words[i]) - 1))
             words[i] = words[i][:j] + words[i][j + 1 :]
             text = ' '.join(words)

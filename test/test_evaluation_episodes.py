@@ -60,17 +60,12 @@ def test_an_object_that_is_missing_is_missing_and_half_of_them_are_hard() -> Non
     [
         ('juggle', 1, 1_000_000, "task: expected one of .*, found 'juggle'"),
         ('touch', 0, 1_000_000, 'episodes: expected at least 1'),
-        ('touch', 2, 1_999_999, 'seed: expected .* <= 2000000'),
-        ('touch', 1, -1, 'seed: expected 0 <= seed'),
+        ('touch', 1, -1, 'seed: expected at least 0'),
     ],
 )
-def test_what_is_not_ours_to_run_is_refused(task: str, count: int, seed: int, says: str) -> None:
+def test_what_makes_no_sense_is_refused(task: str, count: int, seed: int, says: str) -> None:
     with pytest.raises(VlaError, match=says):
         list_episodes(task, count, seed, WORDINGS)
-
-
-def test_the_last_seed_of_our_own_range_may_be_used() -> None:
-    assert list_episodes('touch', 1, 1_999_999, WORDINGS)[0].seed == 1_999_999
 
 
 def test_a_task_without_sentences_of_its_own_borrows_those_of_touch() -> None:
@@ -120,6 +115,6 @@ def test_the_story_asks_for_three_objects_that_are_there_and_one_that_is_not() -
         assert endings.count(Ending.REFUSED) == 1 and endings[IMPOSSIBLE] is Ending.REFUSED
 
 
-def test_a_story_of_a_seed_that_is_not_ours_is_refused() -> None:
+def test_a_story_of_a_negative_seed_is_refused() -> None:
     with pytest.raises(VlaError, match='seed'):
-        make_story(2_000_000)
+        make_story(-1)

@@ -38,7 +38,7 @@ DEFAULT_BUNDLE = 'tabletop'
 def demo(
     out: Annotated[Path, typer.Option(help='Where film, poster, bag and report go.')] = Path('out/demo'),
     bundle: Bundle = DEFAULT_BUNDLE,
-    seed: Annotated[int | None, typer.Option(min=0, max=1_999_999, help='Of the scene.')] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help='Of the scene.')] = None,
     film: Annotated[bool, typer.Option(help='Draw the film.')] = True,
     from_bag: Annotated[
         bool, typer.Option(help='Draw film and poster again from what an earlier run left.')

@@ -17,7 +17,7 @@ from rclpy.qos import QoSProfile
 
 from vla_ros.bundle import Manifest, write_manifest
 from vla_ros.nodes import qos
-from vla_ros.nodes.executor import CleanExecutor
+from vla_ros.nodes.executor import make_executor, shut_down, spin_until
 from vla_ros.nodes.lifecycle import VlaNode
 
 PATIENCE = 60.0  # seconds; discovery is slow now and then, and a busy machine slower
@@ -65,14 +65,14 @@ class Graph:
     def __init__(self, domain: int) -> None:
         self.context = Context()
         self.context.init(args=[], domain_id=domain)
-        self.executor = CleanExecutor(2, context=self.context)
+        self.executor = make_executor(2, self.context)
         self.tester = Node('tester', context=self.context)
         self.nodes: list[Node] = []
         self._publishers: dict[str, Any] = {}
         self._stopping = threading.Event()
         self.errors: list[Exception] = []
         self._thread = threading.Thread(
-            target=self.executor.spin_until, args=(self._stopping, self.errors.append), daemon=True
+            target=spin_until, args=(self.executor, self._stopping, self.errors.append), daemon=True
         )
         self.executor.add_node(self.tester)
         self._thread.start()
@@ -88,7 +88,7 @@ class Graph:
         self._stopping.set()
         self.executor.wake()
         self._thread.join(PATIENCE)
-        self.executor.shutdown()
+        shut_down(self.executor)
         for node in (*self.nodes, self.tester):
             node.destroy_node()
         self.context.try_shutdown()

@@ -28,7 +28,7 @@ from vla_ros.nodes.image_messages import camera_model_from_message, image_from_m
 from vla_ros.nodes.joint_messages import joints_from_message, trajectory_message
 from vla_ros.nodes.messages import nanoseconds, time_message
 from vla_ros.nodes.simulated_robot import SimulatedRobot, make_controller, parse_task
-from vla_ros.nodes.simulator import SimulatorNode
+from vla_ros.nodes.simulator import SimulatorNode, controller_message
 from vla_ros.sim.joint_trajectory_controller import TrajectoryMessage, TrajectoryPoint
 from vla_ros.sim.model import JOINT_NAMES, REST_POSE
 from vla_ros.sim.scene import sample_scene
@@ -251,16 +251,19 @@ def test_half_a_task_is_refused(text) -> None:
         parse_task(text)
 
 
-def test_stamped_trajectories_are_understood_in_the_clock_of_the_stamps(graph) -> None:
-    joints = graph.ear(JointState, 'joint_states', qos.JOINT_STATES_IN)
-    node = simulator(graph, speed=20.0)
-    assert eventually(lambda: node._robot.now > graph.now() + 2 * NANOSECONDS), 'its own clock runs ahead'
-    goal = [0.4, -1.2, 1.0, 0.8, 0.5, 0.6]
-    soon, past = reach(goal, seconds=0.5), reach(goal, seconds=0.5)
-    soon.header.stamp = time_message(graph.now())
-    graph.say(soon, 'joint_trajectory', qos.COMMAND)
-    joints.wait(lambda m: near(m, goal))
-    assert refusals(node) == {}
-    past.header.stamp = time_message(graph.now() - NANOSECONDS)
+@pytest.mark.parametrize(('stamp', 'expected'), [(0, 0), (7 * NANOSECONDS, 10 * NANOSECONDS)])
+def test_a_stamp_is_moved_to_the_clock_of_the_controller_and_none_means_now(stamp, expected) -> None:
+    message = reach([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], seconds=0.5)
+    message.header.stamp = time_message(stamp)
+    told = controller_message(message, ahead=3 * NANOSECONDS)
+    assert told.stamp_ns == expected
+    assert told.joint_names == JOINT_NAMES
+    assert told.points[0] == TrajectoryPoint((0.1, 0.2, 0.3, 0.4, 0.5, 0.6), (0.0,) * 6, (0.0,) * 6, 0.5)
+
+
+def test_a_trajectory_that_ended_in_the_past_is_rejected(graph) -> None:
+    node = simulator(graph)
+    past = reach([0.4, -1.2, 1.0, 0.8, 0.5, 0.6], seconds=0.5)
+    past.header.stamp = time_message(graph.now() - 60 * NANOSECONDS)
     graph.say(past, 'joint_trajectory', qos.COMMAND)
     assert eventually(lambda: refusals(node) == {'rejected_ends_in_the_past': 1})

@@ -214,7 +214,7 @@ class ActionNode(VlaNode):
 
 def main() -> int:
     """Entry point of the executable ``action``."""
-    return run([ActionNode])
+    return run([ActionNode], threads=2)  # a stop never waits for anything else
 
 
 if __name__ == '__main__':

@@ -8,16 +8,17 @@ import threading
 from collections.abc import Callable, Sequence
 
 import rclpy
+from rclpy.executors import Executor
 from rclpy.signals import SignalHandlerOptions
 
-from vla_ros.nodes.executor import CleanExecutor
+from vla_ros.nodes.executor import make_executor, shut_down, spin_until
 from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.types import VlaError
 
 LONGEST_SHUTDOWN = 10.0  # seconds a node may take; a brake takes less than one
 
 
-def run(makers: Sequence[Callable[[], VlaNode]], threads: int = 2, args: Sequence[str] | None = None) -> int:
+def run(makers: Sequence[Callable[[], VlaNode]], threads: int = 1, args: Sequence[str] | None = None) -> int:
     """Spin nodes until SIGINT, SIGTERM or the end of the context; the exit code of the process.
 
     rclpy's own signal handlers end the context at once, and with it the publisher that would stop the arm. So
@@ -28,7 +29,7 @@ def run(makers: Sequence[Callable[[], VlaNode]], threads: int = 2, args: Sequenc
     rclpy.init(args=list(args) if args is not None else None, signal_handler_options=SignalHandlerOptions.NO)
     rclpy.get_default_context().on_shutdown(ended.set)
     nodes: list[VlaNode] = []
-    executor = CleanExecutor(num_threads=threads)
+    executor = make_executor(threads)
     try:
         for make in makers:
             node = make()
@@ -39,7 +40,7 @@ def run(makers: Sequence[Callable[[], VlaNode]], threads: int = 2, args: Sequenc
         _let_go(nodes, executor)
         return 1
     stopping = threading.Event()
-    spinner = threading.Thread(target=executor.spin_until, args=(stopping, nodes[0].fail), name='executor')
+    spinner = threading.Thread(target=spin_until, args=(executor, stopping, nodes[0].fail), name='executor')
     spinner.start()
     ended.wait()
     if rclpy.ok():
@@ -64,8 +65,8 @@ def _on_signals(ended: threading.Event) -> None:
         signal.signal(each, end)
 
 
-def _let_go(nodes: Sequence[VlaNode], executor: CleanExecutor) -> None:
-    executor.shutdown()
+def _let_go(nodes: Sequence[VlaNode], executor: Executor) -> None:
+    shut_down(executor)
     for node in nodes:
         node.destroy_node()
     rclpy.try_shutdown()

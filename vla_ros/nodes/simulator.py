@@ -155,7 +155,7 @@ class SimulatorNode(VlaNode):
                 return
             ahead = self._robot.now - self._stamp(self._robot)
             try:
-                self._robot.accept(_controller_message(message, ahead))
+                self._robot.accept(controller_message(message, ahead))
             except TrajectoryRejected as rejection:
                 self.refuse(f'rejected_{rejection.reason.value}', rejection.sentence)
                 return
@@ -245,7 +245,7 @@ class SimulatorNode(VlaNode):
         self._saved += 1
 
 
-def _controller_message(message: JointTrajectory, ahead: int) -> TrajectoryMessage:
+def controller_message(message: JointTrajectory, ahead: int) -> TrajectoryMessage:
     """As the controller takes it; ``ahead`` is how far (ns) its clock is ahead of the stamps' clock."""
     stamp = nanoseconds(message.header.stamp)
     points = tuple(

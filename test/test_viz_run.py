@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from vla_ros.sim.model import JOINT_NAMES, REST_POSE
 from vla_ros.sim.scene import sample_scene
 from vla_ros.sim.world import World
 from vla_ros.types import JointTrajectory, VlaError
+from vla_ros.viz.film import LEAD, TRAIL, Script, affordable, frame_times
 from vla_ros.viz.frame import BEAUTY, FRONT, JOINTS, SIZE, WRIST, FrameMaker, badge
 from vla_ros.viz.joint_chart import JointWindow, draw_joints, ranges_of
 from vla_ros.viz.outside_view import OutsideView, StateLog, load_state_log, smooth_edges
@@ -257,3 +259,28 @@ def test_a_poster_has_a_column_for_each_order(recording: Recording, tmp_path: Pa
 def test_a_poster_of_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(VlaError, match='at least one instruction'):
         make_poster(tmp_path / 'poster.png', Recording(), None, BINS, Facts('', ''))
+
+
+def test_a_film_that_would_take_too_long_does_without_shadows(
+    recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('vla_ros.viz.film.read_bag', lambda _: recording)
+    scene = sample_scene(1_000_000)
+    start = World(scene).data.qpos.copy()
+    np.savez(tmp_path / 'log.npz', times=[0.0, 1.0], qpos=[start, start + 0.1])
+    script = Script(tmp_path, tmp_path / 'log.npz', scene, BINS)
+
+    assert affordable(script, 2, seconds=1e6) is script
+    assert affordable(script, 2, seconds=1e-6).shadows is False
+    assert affordable(replace(script, state_log=None), 2, seconds=1e-6).shadows is True
+
+
+def test_a_film_begins_before_the_first_order_and_ends_after_the_last_outcome(
+    recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('vla_ros.viz.film.read_bag', lambda _: recording)
+    times = frame_times(Script(tmp_path, None, sample_scene(1_000_000), BINS, rate=10))
+
+    assert times[0] == pytest.approx(1.0 - LEAD)
+    assert times[-1] == pytest.approx(7.0 + TRAIL, abs=0.11)
+    assert np.diff(times) == pytest.approx(0.1)

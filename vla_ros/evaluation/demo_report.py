@@ -46,8 +46,11 @@ def demo_report(recording: Recording, story: Story, bundle: str) -> dict[str, An
     }
 
 
-def latencies(recording: Recording) -> dict[str, dict[str, float]]:
-    """p50, p99 and number of samples as the nodes themselves measured them, over the whole run, in ms."""
+def latencies(recording: Recording) -> dict[str, dict[str, Any]]:
+    """p50, p99 and number of samples as the nodes themselves measured them, over the whole run, in ms.
+
+    What begins at a camera's stamp is timed by the clock of the stamps, the simulator's; computing alone, by the wall.
+    """
     found = {}
     for name, (node, key) in LATENCIES.items():
         values = _last(recording, node)
@@ -56,6 +59,7 @@ def latencies(recording: Recording) -> dict[str, dict[str, float]]:
                 'p50': float(values[f'{key} p50 [ms]']),
                 'p99': float(values[f'{key} p99 [ms]']),
                 'count': int(values[f'{key} count']),
+                'clock': 'simulated' if key.startswith('camera') else 'wall',
             }
     return found
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from vla_ros.sim.scene import Scene
 from vla_ros.types import ImageArray
 from vla_ros.viz.frame import BEAUTY, FrameMaker
 from vla_ros.viz.outside_view import OutsideView, load_state_log
+from vla_ros.viz.style import Box
 from vla_ros.viz.video import write_video
 
 LEAD, TRAIL = 0.6, 1.2
@@ -69,26 +71,42 @@ def make_film(
     return write_video(path, frames(), script.rate)
 
 
+def affordable(script: Script, workers: int, seconds: float) -> Script:
+    """The script as it is or, if its outside view would take longer than ``seconds`` to draw here, without shadows."""
+    if script.state_log is None or not script.shadows:
+        return script
+    log = load_state_log(script.state_log)
+    view = OutsideView(script.scene, log, *_size(BEAUTY))
+    view.at(float(log.times[0]))  # the first picture also pays for what all share
+    begun = time.perf_counter()
+    view.at(float(log.times[-1]))
+    cost = (time.perf_counter() - begun) * len(frame_times(script)) / workers
+    return script if cost <= seconds else replace(script, shadows=False)
+
+
 def frame_times(script: Script) -> list[float]:
     """When each frame is taken: from a little before the first instruction to a little after the last outcome."""
     recording = read_bag(script.bag)
     cut = segments(recording)
     begins = max(recording.begins, cut[0].begins - LEAD) if cut else recording.begins
     ends = min(recording.ends, cut[-1].ended + TRAIL) if cut else recording.ends
-    return [float(time) for time in np.arange(begins, ends, 1 / script.rate)] or [begins]
+    return [float(moment) for moment in np.arange(begins, ends, 1 / script.rate)] or [begins]
 
 
 def _prepare(script: Script) -> None:
     global _makers
     outside = None
     if script.state_log is not None:
-        width, height = BEAUTY[2] - BEAUTY[0], BEAUTY[3] - BEAUTY[1]
         log = load_state_log(script.state_log)
-        outside = OutsideView(script.scene, log, width, height, shadows=script.shadows)
+        outside = OutsideView(script.scene, log, *_size(BEAUTY), shadows=script.shadows)
     _makers = FrameMaker(read_bag(script.bag), script.location_bins, script.footer), outside
 
 
-def _draw(time: float) -> ImageArray:
+def _draw(moment: float) -> ImageArray:
     assert _makers is not None  # the initialiser ran
     maker, outside = _makers
-    return maker.frame(time, outside.at(time) if outside is not None else None)
+    return maker.frame(moment, outside.at(moment) if outside is not None else None)
+
+
+def _size(box: Box) -> tuple[int, int]:
+    return box[2] - box[0], box[3] - box[1]

@@ -15,11 +15,13 @@ from vla_ros.evaluation.demo_report import demo_report
 from vla_ros.evaluation.machine import machine
 from vla_ros.evaluation.recording import Recording
 from vla_ros.evaluation.story import Story
-from vla_ros.viz.film import Script, make_film
+from vla_ros.viz.film import Script, affordable, make_film
 from vla_ros.viz.outside_view import OutsideView, load_state_log
 from vla_ros.viz.poster import OUTSIDE, Facts, make_poster
 
 BAG, STATES, LOGS = 'bag', 'states.npz', 'logs'
+FILM_SECONDS = 60.0
+"""Seconds that drawing may take before the film does without shadows."""
 REPORT, FILM, POSTER = 'report.json', 'demo.mp4', 'summary.png'
 
 
@@ -50,7 +52,7 @@ def _draw_film(path: Path, script: Script, console: Console) -> None:
         bar = progress.add_task('film', total=None)
         make_film(
             path,
-            script,
+            affordable(script, workers, FILM_SECONDS),
             workers=workers,
             on_frame=lambda done, total: progress.update(bar, completed=done, total=total),
         )
@@ -75,14 +77,16 @@ def _cores() -> str:
 
 
 def _print(console: Console, report: dict[str, Any]) -> None:
+    factor = report['real_time_factor']
     for name, found in report['latencies'].items():
         label = name.removesuffix('_ms').replace('_', ' ')
+        clock = ' of simulated time' if found['clock'] == 'simulated' else ''
         console.print(
-            f'{label}: p50 {found["p50"]:.1f} ms, p99 {found["p99"]:.1f} ms ({found["count"]} samples)',
+            f'{label}: p50 {found["p50"]:.1f} ms, p99 {found["p99"]:.1f} ms{clock} ({found["count"]} samples)',
             highlight=False,
         )
-    rates = ', '.join(
-        f'{name.removesuffix("_hz").replace("_", " ")} {rate:.1f} Hz'
-        for name, rate in report['rates'].items()
+    rates = (
+        f'{name.removesuffix("_hz").replace("_", " ")} {rate:.1f}' for name, rate in report['rates'].items()
     )
-    console.print(f'rates: {rates}; real-time factor {report["real_time_factor"]}', highlight=False)
+    console.print(f'rates in Hz of simulated time: {", ".join(rates)}', highlight=False)
+    console.print(f'real-time factor: {factor} (simulated seconds a second)', highlight=False)

@@ -105,7 +105,6 @@ def test_an_altered_file_is_one_sentence_and_exit_code_1(
     [
         (('inspect', 'no-such-bundle'), "found 'no-such-bundle'"),
         (('eval', 'success', '--task', 'juggle'), "found 'juggle'"),
-        (('eval', 'success', '--seed', '2000000'), 'seed'),
         (('eval', 'success', '--wordings', '/no/such/file.yaml'), '/no/such/file.yaml is missing'),
         (('eval', 'success', '--episodes', '1', '--bundle', '/no/such/bundle'), '/no/such/bundle'),
         (('demo', '--from-bag', '--out', '/no/such/run'), '/no/such/run/report.json'),

@@ -48,7 +48,7 @@ def make_story(seed: int = STORY_SEED) -> Story:
     """Three orders for objects of the scene and one for an object whose colour and shape are there, but apart.
 
     Raises:
-        VlaError: a seed that is not ours to use.
+        VlaError: a negative seed.
     """
     if seed < 0:
         raise VlaError(f'seed: expected at least 0, found {seed}')

@@ -110,3 +110,7 @@ def everything(out: Out = WORK, folder: Path = BUNDLE, workers: Workers = 2) -> 
 
 def _show(content: dict[str, Any]) -> None:
     print_json(data=content)
+
+
+if __name__ == '__main__':
+    app()

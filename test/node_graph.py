@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from rclpy.qos import QoSProfile
 
 from vla_ros.bundle import Manifest, write_manifest
 from vla_ros.nodes import qos
-from vla_ros.nodes.executor import make_executor, shut_down, spin_until
+from vla_ros.nodes.executor import spinning
 from vla_ros.nodes.lifecycle import VlaNode
 
 PATIENCE = 60.0  # seconds; discovery is slow now and then, and a busy machine slower
@@ -60,22 +61,17 @@ class Ear:
 
 
 class Graph:
-    """Nodes of one domain in one executor, and a node that talks with them."""
+    """Nodes of one domain, each in a thread of its own, and a node that talks with them."""
 
     def __init__(self, domain: int) -> None:
         self.context = Context()
         self.context.init(args=[], domain_id=domain)
-        self.executor = make_executor(2, self.context)
-        self.tester = Node('tester', context=self.context)
+        self.errors: list[Exception] = []
         self.nodes: list[Node] = []
         self._publishers: dict[str, Any] = {}
-        self._stopping = threading.Event()
-        self.errors: list[Exception] = []
-        self._thread = threading.Thread(
-            target=spin_until, args=(self.executor, self._stopping, self.errors.append), daemon=True
-        )
-        self.executor.add_node(self.tester)
-        self._thread.start()
+        self._spinning = ExitStack()
+        self.tester = Node('tester', context=self.context)
+        self._spinning.enter_context(spinning(self.tester, self.errors.append))
         self.diagnostics = self.ear(DiagnosticArray, '/diagnostics', qos.DIAGNOSTICS)
 
     def __enter__(self) -> Graph:
@@ -85,10 +81,7 @@ class Graph:
         for node in self.nodes:
             if isinstance(node, VlaNode):
                 node.shut_down().wait(PATIENCE)
-        self._stopping.set()
-        self.executor.wake()
-        self._thread.join(PATIENCE)
-        shut_down(self.executor)
+        self._spinning.close()
         for node in (*self.nodes, self.tester):
             node.destroy_node()
         self.context.try_shutdown()
@@ -99,7 +92,7 @@ class Graph:
         overrides = [Parameter(name, value=value) for name, value in parameters.items()]
         node = make(context=self.context, parameter_overrides=overrides, use_global_arguments=False)
         self.nodes.append(node)
-        self.executor.add_node(node)
+        self._spinning.enter_context(spinning(node, self.errors.append))
         return node
 
     def active(self, make: Callable[..., Any], **parameters: Any) -> Any:

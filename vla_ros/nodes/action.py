@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import JumpThreshold, TimeJump
 from rclpy.duration import Duration
 from sensor_msgs.msg import Image, JointState
@@ -50,12 +49,11 @@ class ActionNode(VlaNode):
         self._motion = Motion(self.now, self._send, self._tell_brake)
         self._worker: LatestWorker[VisualTokens] | None = None
         self._clock_jumped = threading.Event()
-        # The switches exist in every state and wait for no other callback.
-        switches = MutuallyExclusiveCallbackGroup()
-        self.create_service(SetBool, 'action/enable', self._on_enable, callback_group=switches)
-        self.create_service(Trigger, 'action/stop', self._on_stop, callback_group=switches)
-        self.create_service(Trigger, 'action/reset', self._on_reset, callback_group=switches)
-        self.create_timer(WATCH_PERIOD, self._watch, switches, self.steady_clock)
+        # The switches exist in every state of the lifecycle.
+        self.create_service(SetBool, 'action/enable', self._on_enable)
+        self.create_service(Trigger, 'action/stop', self._on_stop)
+        self.create_service(Trigger, 'action/reset', self._on_reset)
+        self.create_timer(WATCH_PERIOD, self._watch, clock=self.steady_clock)
         backwards = JumpThreshold(
             min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True
         )
@@ -214,7 +212,7 @@ class ActionNode(VlaNode):
 
 def main() -> int:
     """Entry point of the executable ``action``."""
-    return run([ActionNode], threads=2)  # a stop never waits for anything else
+    return run([ActionNode])
 
 
 if __name__ == '__main__':

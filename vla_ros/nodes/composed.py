@@ -21,7 +21,6 @@ CLASSES = {
     'perception': 'PerceptionNode',
     'simulator': 'SimulatorNode',
 }
-THREADS = 3
 
 
 def makers(names: Sequence[str]) -> list[Callable[[], VlaNode]]:
@@ -38,7 +37,7 @@ def main() -> int:
     if unknown:
         print(f'error: node: expected some of {list(CLASSES)}, found {unknown}', file=sys.stderr)
         return 2
-    return run(makers(names), threads=THREADS)
+    return run(makers(names))
 
 
 if __name__ == '__main__':

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
@@ -41,12 +40,7 @@ class VlaNode(LifecycleNode):
         # Timers on the wall: they go on when simulated time stands still.
         self.steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.DIAGNOSTICS)
-        self.create_timer(
-            DIAGNOSTICS_PERIOD,
-            self.publish_diagnostics,
-            MutuallyExclusiveCallbackGroup(),  # so that a slow transition does not silence it
-            self.steady_clock,
-        )
+        self.create_timer(DIAGNOSTICS_PERIOD, self.publish_diagnostics, clock=self.steady_clock)
         if self.setting('autostart'):
             self._soon(self._start_by_itself)
 
@@ -195,13 +189,13 @@ class VlaNode(LifecycleNode):
         self.publish_diagnostics()  # whoever waits for the graph need not wait for the timer
 
     def _soon(self, step: Callable[[], None]) -> None:
-        """Run a step once in the executor, in the callback group of the lifecycle services: not beside them."""
+        """Run a step once in a callback, as lifecycle services do: never beside them."""
 
         def once() -> None:
             self.destroy_timer(timer)
             step()
 
-        timer = self.create_timer(0.001, once, None, self.steady_clock)
+        timer = self.create_timer(0.001, once, clock=self.steady_clock)
 
     def _wind_down(self) -> None:
         if not self.is_active:

@@ -6,51 +6,49 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 import rclpy
-from rclpy.executors import Executor
 from rclpy.signals import SignalHandlerOptions
 
-from vla_ros.nodes.executor import make_executor, shut_down, spin_until
+from vla_ros.nodes.executor import spinning
 from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.types import VlaError
 
 LONGEST_SHUTDOWN = 10.0  # seconds a node may take; a brake takes less than one
 
 
-def run(makers: Sequence[Callable[[], VlaNode]], threads: int = 1, args: Sequence[str] | None = None) -> int:
-    """Spin nodes until SIGINT, SIGTERM or the end of the context; the exit code of the process.
+def run(makers: Sequence[Callable[[], VlaNode]], args: Sequence[str] | None = None) -> int:
+    """Spin nodes, each in a thread of its own, until SIGINT, SIGTERM or the end of the context.
 
     rclpy's own signal handlers end the context at once, and with it the publisher that would stop the arm. So
-    signals only set a flag here; then each node shuts down, then the executor, then the context.
+    signals only set a flag here; then each node shuts down, then the executors, then the context.
+
+    Returns:
+        The exit code of the process.
     """
     ended = threading.Event()
     _on_signals(ended)
     rclpy.init(args=list(args) if args is not None else None, signal_handler_options=SignalHandlerOptions.NO)
     rclpy.get_default_context().on_shutdown(ended.set)
     nodes: list[VlaNode] = []
-    executor = make_executor(threads)
     try:
         for make in makers:
-            node = make()
-            nodes.append(node)
-            executor.add_node(node)
+            nodes.append(make())
+        with ExitStack() as executors:
+            for node in nodes:
+                executors.enter_context(spinning(node, node.fail))
+            ended.wait()
+            for node in nodes if rclpy.ok() else []:  # in the order given: what drives the arm ends first
+                node.shut_down().wait(LONGEST_SHUTDOWN)
+        return 0
     except VlaError as error:
         print(f'error: {error}', file=sys.stderr)
-        _let_go(nodes, executor)
         return 1
-    stopping = threading.Event()
-    spinner = threading.Thread(target=spin_until, args=(executor, stopping, nodes[0].fail), name='executor')
-    spinner.start()
-    ended.wait()
-    if rclpy.ok():
-        for node in nodes:  # in the order given: what drives the arm before what it drives
-            node.shut_down().wait(LONGEST_SHUTDOWN)
-    stopping.set()
-    executor.wake()
-    spinner.join()
-    _let_go(nodes, executor)
-    return 0
+    finally:
+        for node in nodes:
+            node.destroy_node()
+        rclpy.try_shutdown()
 
 
 def _on_signals(ended: threading.Event) -> None:
@@ -63,10 +61,3 @@ def _on_signals(ended: threading.Event) -> None:
 
     for each in signals:
         signal.signal(each, end)
-
-
-def _let_go(nodes: Sequence[VlaNode], executor: Executor) -> None:
-    shut_down(executor)
-    for node in nodes:
-        node.destroy_node()
-    rclpy.try_shutdown()

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
@@ -67,9 +66,7 @@ class SimulatorNode(VlaNode):
         self._camera: LatestWorker[tuple[SimulatedRobot, Snapshot]] | None = None
         self._picture_taken = threading.Event()
         self._episode = self._trial = self._saved = 0
-        self.create_service(
-            Trigger, 'simulator/reset', self._on_reset, callback_group=MutuallyExclusiveCallbackGroup()
-        )
+        self.create_service(Trigger, 'simulator/reset', self._on_reset)
         self.add_post_set_parameters_callback(self._on_parameters)
 
     def set_up(self) -> None:

@@ -77,6 +77,7 @@ def train_vision(out: Path, schedule: Schedule, start: Path | None = None) -> di
     save_file(model.state_dict(), str(folder / 'trainer.safetensors'))
     tower = SiglipVisionModel(model.siglip.config.vision_config)
     tower.load_state_dict(model.siglip.vision_model.state_dict())
+    vision.rescale(tower, images[:512])
     tower.save_pretrained(str(folder))
     test = snapshots.load_snapshots(out / 'snapshots_test.npz')
     metrics = {c: vision.measure(model, test.images[c], test.centres[c]) for c in snapshots.CAMERAS}

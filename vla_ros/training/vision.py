@@ -23,6 +23,7 @@ from transformers import (
     SiglipModel,
     SiglipTextConfig,
     SiglipVisionConfig,
+    SiglipVisionModel,
 )
 
 from vla_ros.training.augment import moved, relit
@@ -214,6 +215,26 @@ def normalise(images: ImageArray) -> FloatArray:
     mean, std = np.array(PIXEL_MEAN, np.float32), np.array(PIXEL_STD, np.float32)
     scaled = (images.astype(np.float32) / np.float32(255.0) - mean) / std
     return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+
+
+@torch.no_grad()
+def rescale(tower: SiglipVisionModel, images: ImageArray) -> float:
+    """Give the patch features of a tower unit scale, changing nothing else about them; returns the factor.
+
+    Every block reads the residual stream through a layer norm, which takes no notice of its scale. So everything that
+    writes to the stream may be scaled by one factor. A projector and a decoder that start from small random weights
+    do not learn from features many times as large as the embeddings of words.
+    """
+    features = encode(tower, images).astype(np.float32)
+    factor = 1.0 / float(np.sqrt(np.mean(features**2)))
+    writers = [tower.embeddings.patch_embedding]
+    for layer in tower.encoder.layers:
+        writers += [layer.self_attn.out_proj, layer.mlp.fc2]
+    for writer in writers:
+        writer.weight.mul_(factor)
+        writer.bias.mul_(factor)
+    tower.embeddings.position_embedding.weight.mul_(factor)
+    return factor
 
 
 @torch.no_grad()

@@ -1,0 +1,46 @@
+"""The eyes: labels fall into the right patches, and the features have a scale that System 2 can learn from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch')
+transformers = pytest.importorskip('transformers')
+
+from vla_ros.training.vision import VisionSize, encode, patch_of, rescale  # noqa: E402
+
+
+def _tower() -> transformers.SiglipVisionModel:
+    torch.manual_seed(0)
+    config = transformers.SiglipVisionConfig(
+        hidden_size=24,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=32,
+        patch_size=16,
+    )
+    tower = transformers.SiglipVisionModel(config).eval()
+    with torch.no_grad():
+        tower.embeddings.position_embedding.weight.mul_(20)
+        tower.embeddings.patch_embedding.weight.mul_(20)
+    return tower
+
+
+def test_rescaled_features_are_the_same_but_for_one_factor_and_have_unit_scale() -> None:
+    tower, images = _tower(), np.random.default_rng(0).integers(0, 255, (8, 32, 32, 3)).astype(np.uint8)
+    before = encode(tower, images).astype(np.float32)
+    factor = rescale(tower, images)
+    after = encode(tower, images).astype(np.float32)
+    assert np.sqrt(np.mean(after**2)) == pytest.approx(1.0, abs=0.02)
+    np.testing.assert_allclose(after, before * factor, atol=0.02)
+
+
+def test_an_object_belongs_to_the_patch_that_its_centre_is_in() -> None:
+    size = VisionSize(image=64, patch=16)
+    centres = torch.tensor([[[0.0, 0.0], [0.26, 0.99], [float('nan'), float('nan')]]])
+    index, place, seen = patch_of(centres, size)
+    assert index[0, :2].tolist() == [0, 13]
+    torch.testing.assert_close(place[0, 1], torch.tensor([-0.46, 0.46]))
+    assert seen[0].tolist() == [True, True, False]

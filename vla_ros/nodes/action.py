@@ -106,10 +106,8 @@ class ActionNode(VlaNode):
         self.health.note('stopped', self._motion.stopped)
         self.health.note('moving', self._motion.is_moving)
         self.health.note('dry run', self.setting('dry_run'))
-        now = self.now()
         for name, stamp in self._motion.stamps().items():
-            age = 'none' if stamp is None else f'{(now - stamp) / NANOSECONDS:.3f}'
-            self.health.note(f'{name} age [s]', age)
+            self.note_age(name, stamp)
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         if request.data:

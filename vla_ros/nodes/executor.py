@@ -1,7 +1,7 @@
 """One executor thread a node, that goes on through what callbacks do and ends cleanly.
 
-Not a MultiThreadedExecutor: for each callback it looks at all topics of all its nodes several times over, which costs
-two to three times as much computing as the work itself, and callbacks here are short.
+Not a MultiThreadedExecutor: for each callback it looks at all topics of all its nodes several times over. That
+cost the action node three times the computing, and callbacks here are short.
 """
 
 from __future__ import annotations

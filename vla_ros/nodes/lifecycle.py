@@ -17,7 +17,7 @@ from vla_ros.nodes import qos
 from vla_ros.nodes.health import Health, Level
 from vla_ros.nodes.messages import diagnostics_message
 from vla_ros.nodes.parameters import Setting, Value, declare
-from vla_ros.types import VlaError
+from vla_ros.types import NANOSECONDS, VlaError
 
 AUTOSTART = Setting('autostart', True, 'Configure and activate without waiting for a lifecycle manager.')
 DIAGNOSTICS_PERIOD = 1.0  # seconds
@@ -66,6 +66,11 @@ class VlaNode(LifecycleNode):
     def now(self) -> int:
         """The node's clock in nanoseconds."""
         return int(self.get_clock().now().nanoseconds)
+
+    def note_age(self, name: str, stamp: int | None) -> None:
+        """Show on /diagnostics how old the newest of something is."""
+        age = 'none' if stamp is None else f'{(self.now() - stamp) / NANOSECONDS:.3f}'
+        self.health.note(f'{name} age [s]', age)
 
     def refuse(self, reason: str, sentence: object, level: Level = Level.WARN) -> None:
         """Count bad input or a plan that was not good enough, and say so in the log now and then."""

@@ -122,6 +122,7 @@ class PerceptionNode(VlaNode):
     def observe(self) -> None:
         """Show what was dropped on the way."""
         if self.is_active and self._worker is not None:
+            self.note_age('frame', self._newest or None)
             self.health.note('frames dropped late', self._synchroniser.late)
             self.health.note('frames dropped without partner', self._synchroniser.unmatched)
             self.health.note('sets dropped for newer ones', self._worker.replaced)

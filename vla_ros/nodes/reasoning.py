@@ -124,7 +124,8 @@ class ReasoningNode(VlaNode):
 
     def observe(self) -> None:
         """Show what is being followed."""
-        order = self._order
+        order, tokens = self._order, self._tokens
+        self.note_age('tokens', tokens.stamp if tokens is not None else None)
         self.health.note('instruction', order.words if order is not None else '')
         self.health.note('chains of thought pre-empted', self._preempted)
 

@@ -27,6 +27,7 @@ from vla_ros.nodes.simulated_robot import (
     STEP,
     SimulatedRobot,
     Snapshot,
+    StateLog,
     make_controller,
     parse_task,
 )
@@ -239,6 +240,7 @@ class SimulatorNode(VlaNode):
             return
         path = Path(self.setting('state_log')).expanduser()
         robot.log.write(path.with_stem(f'{path.stem}_{self._saved}') if self._saved else path)
+        robot.log = StateLog(robot.seed)
         self._saved += 1
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 
 from vla_ros.bundle import Bundle, CameraSpec
+from vla_ros.perception.resize import resize
 from vla_ros.runtime import open_session
 from vla_ros.types import FloatArray, Frame, ImageArray, VisualTokens, VlaError, require_shape
 
@@ -16,13 +16,7 @@ from vla_ros.types import FloatArray, Frame, ImageArray, VisualTokens, VlaError,
 def preprocess(image: ImageArray, camera: CameraSpec) -> FloatArray:
     """Resize and normalise: (H, W, 3) rgb8 to (3, h, w) float32. Shrinks by area, which keeps sub-pixel positions."""
     require_shape(f'image of camera {camera.name!r}', image, (None, None, 3))
-    if image.shape[:2] != (camera.height, camera.width):
-        smaller = camera.height < image.shape[0]
-        image = cv2.resize(
-            image,
-            (camera.width, camera.height),
-            interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR,
-        ).astype(np.uint8, copy=False)
+    image = resize(image, camera)
     mean, std = np.array(camera.mean, np.float32), np.array(camera.std, np.float32)
     normalised = (image.astype(np.float32) / 255.0 - mean) / std
     return np.ascontiguousarray(normalised.transpose(2, 0, 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,11 +61,12 @@ def fit(
     """Train ``model`` (its forward returns a dict with 'loss') and leave it with averaged weights.
 
     Resumes from the last checkpoint in ``folder`` if there is one. Returns the log and writes it to ``log.json``.
+    Under ``torchrun`` the processes share the batch, and all but the first end here.
     """
     arguments = TrainingArguments(
         output_dir=str(folder),
         max_steps=schedule.steps,
-        per_device_train_batch_size=schedule.batch,
+        per_device_train_batch_size=schedule.batch // int(os.environ.get('WORLD_SIZE', '1')),
         learning_rate=schedule.learning_rate,
         lr_scheduler_type='cosine',
         warmup_steps=schedule.warm_up,
@@ -79,6 +81,8 @@ def fit(
         report_to=[],
         dataloader_num_workers=1,
         remove_unused_columns=False,
+        ddp_backend='gloo' if not torch.cuda.is_available() else None,
+        ddp_find_unused_parameters=False,
     )
     average = _Average(schedule.average)
     trainer = Trainer(
@@ -86,6 +90,8 @@ def fit(
     )
     folder.mkdir(parents=True, exist_ok=True)
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)))
+    if not trainer.is_world_process_zero():
+        raise SystemExit(0)  # Under torchrun every process trains; one of them goes on to measure and to write.
     if average.weights:
         model.load_state_dict(average.weights)
     log = [entry for entry in trainer.state.log_history if 'loss' in entry]

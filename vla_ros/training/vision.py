@@ -2,8 +2,9 @@
 
 Two losses. The sigmoid contrastive loss of SigLIP (arXiv 2303.15343) ties an image to its caption. A caption says
 what is there but not where to the millimetre, so a second loss keeps space precise in every patch: for each kind
-of object a patch says whether the object's centre lies in it, and where in it. Both heads are dropped after
-training; the patch features are the visual tokens.
+of object a patch says whether the object's centre lies in it, and where that is. Both heads are dropped after
+training; the patch features are the visual tokens. The place is that in the image, not that in the patch: nothing
+behind the encoder knows which patch a token came from, unless the token says so itself.
 """
 
 from __future__ import annotations
@@ -147,18 +148,21 @@ class VisionTrainer(nn.Module):
         }
 
     def read_dense(self, out: Tensor) -> tuple[Tensor, Tensor]:
-        """(batch, tokens, 3 kinds) to presence logits (batch, tokens, kinds) and places in a patch (..., kinds, 2)."""
+        """(batch, tokens, 3 kinds) to presence logits (batch, tokens, kinds) and places (..., kinds, 2).
+
+        A place is a column and a row, in patches from the middle of the image.
+        """
         out = out.unflatten(-1, (self.kinds, 3))
         return out[..., 0], out[..., 1:]
 
 
 def patch_of(centres: Tensor, size: VisionSize) -> tuple[Tensor, Tensor, Tensor]:
-    """The patch index, the place within that patch in -0.5..0.5 (x, y), and whether the object is seen at all."""
+    """The patch index, the place (x, y) in patches from the middle, and whether the object is seen at all."""
     grid = size.image // size.patch
     seen = ~torch.isnan(centres[..., 0])
     scaled = torch.nan_to_num(centres).clamp(0, 1 - 1e-6) * grid
     cell = scaled.floor()
-    return (cell[..., 1] * grid + cell[..., 0]).long(), scaled - cell - 0.5, seen
+    return (cell[..., 1] * grid + cell[..., 0]).long(), scaled - grid / 2, seen
 
 
 def dense_loss(presence: Tensor, place: Tensor, centres: Tensor, size: VisionSize) -> Tensor:
@@ -170,13 +174,13 @@ def dense_loss(presence: Tensor, place: Tensor, centres: Tensor, size: VisionSiz
     found = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten())
     there = place.gather(1, index[:, None, :, None].expand(-1, 1, -1, 2))[:, 0]
     count = seen.sum().clamp(min=1)
-    offset = ((there - target).abs().mean(-1) * seen).sum() / count
+    distance = ((there - target).abs().mean(-1) * seen).sum() / count
     # Shapes are harder to tell than colours: ask outright which kind of object a patch holds.
     kinds = presence.gather(1, index[:, :, None].expand(-1, -1, presence.shape[2]))
     kind = functional.cross_entropy(
         kinds.transpose(1, 2), torch.arange(kinds.shape[1]).expand_as(index), reduction='none'
     )
-    return 3.0 * found + 2.0 * offset + (kind * seen).sum() / count
+    return 3.0 * found + 2.0 * distance + (kind * seen).sum() / count
 
 
 @torch.no_grad()
@@ -192,8 +196,7 @@ def measure(model: VisionTrainer, images: ImageArray, centres: FloatArray) -> di
         truth = torch.from_numpy(centres[start : start + 64])
         index, _, visible = patch_of(truth, model.size)
         grid = model.size.image // model.size.patch
-        offset = place.gather(1, cell[:, None, :, None].expand(-1, 1, -1, 2))[:, 0]
-        where = (torch.stack([cell % grid, cell // grid], -1) + 0.5 + offset) / grid
+        where = place.gather(1, cell[:, None, :, None].expand(-1, 1, -1, 2))[:, 0] / grid + 0.5
         said = best > 0
         hits += int((said & visible).sum())
         misses += int((~said & visible).sum())
@@ -219,14 +222,14 @@ def normalise(images: ImageArray) -> FloatArray:
 
 @torch.no_grad()
 def rescale(tower: SiglipVisionModel, images: ImageArray) -> float:
-    """Give the patch features of a tower unit scale, changing nothing else about them; returns the factor.
+    """Give the patch features of a tower unit variance, changing nothing else about them; returns the factor.
 
     Every block reads the residual stream through a layer norm, which takes no notice of its scale. So everything that
     writes to the stream may be scaled by one factor. A projector and a decoder that start from small random weights
     do not learn from features many times as large as the embeddings of words.
     """
     features = encode(tower, images).astype(np.float32)
-    factor = 1.0 / float(np.sqrt(np.mean(features**2)))
+    factor = 1.0 / float(np.sqrt(np.mean((features - features.mean((0, 1))) ** 2)))
     writers = [tower.embeddings.patch_embedding]
     for layer in tower.encoder.layers:
         writers += [layer.self_attn.out_proj, layer.mlp.fc2]

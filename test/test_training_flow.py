@@ -9,7 +9,7 @@ torch = pytest.importorskip('torch')
 from vla_ros.training.flow import FlowConfig, FlowHead, attention, flow_matching_loss, integrate  # noqa: E402
 
 SMALL = FlowConfig(
-    joints=3, horizon=8, prefix=4, token_width=16, thought_width=12, width=24, heads=2, pairs=2
+    joints=3, horizon=8, prefix=4, tokens=10, token_width=16, thought_width=12, width=24, heads=2, pairs=2
 )
 
 

@@ -67,7 +67,9 @@ class OnnxReasoner:
 
     def _greedy(self, visual: FloatArray, ids: list[int]) -> Iterator[tuple[int, FloatArray]]:
         """Each new token with the hidden state (1, width) that the model has after reading it."""
-        cache: FloatArray = np.zeros((self._spec.layers, 2, self._spec.heads, 0, self._spec.head_width), np.float32)
+        cache: FloatArray = np.zeros(
+            (self._spec.layers, 2, self._spec.heads, 0, self._spec.head_width), np.float32
+        )
         nothing = visual[:0]
         logits, _, cache = self._run(visual, np.array(ids, np.int64), cache)
         for _ in range(self._spec.max_new_tokens):

@@ -2,7 +2,7 @@
 
 A trace is plain text with location tokens, each a column then a row of the image grid::
 
-    <think> i see red cube<loc_045><loc_070>; blue cylinder<loc_090><loc_061>. asked: touch red cube.
+    <think> i see blue cylinder<loc_090><loc_061>; red cube<loc_045><loc_070>. asked: touch red cube.
     it is at<loc_045><loc_070>.</think><answer> go: touch red cube<loc_045><loc_070></answer>
 
 Writer and reader stand side by side, so that what training teaches is what the robot understands. A trace that
@@ -48,7 +48,7 @@ def location_tokens(bins: int) -> list[str]:
 
 
 def write(sightings: Sequence[Sighting], action: str | None, wanted: str | None, bins: int) -> str:
-    """The trace that is true of a scene.
+    """The trace that is true of a scene; objects by name, so that the list stays the same while things move.
 
     Args:
         sightings: what the camera sees.
@@ -56,7 +56,7 @@ def write(sightings: Sequence[Sighting], action: str | None, wanted: str | None,
         wanted: the object of the order, whether it is there or not.
         bins: location bins along each side of the image.
     """
-    ordered = sorted(sightings, key=lambda s: (int(s.x * bins), int(s.y * bins), s.name))
+    ordered = sorted(sightings, key=lambda s: s.name)
     scene = '; '.join(f'{s.name}{location(s.x, s.y, bins)}' for s in ordered) or 'nothing'
     order = UNKNOWN_ORDER if action is None else f'{action} {wanted}'
     start = f'{THINK} i see {scene}. asked: {order}.'

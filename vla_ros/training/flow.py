@@ -20,11 +20,12 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class FlowConfig:
-    """Sizes of the action head. ``prefix`` is the longest clean prefix it is trained with."""
+    """Sizes of the action head: ``tokens`` visual tokens of all cameras, ``prefix`` the longest clean prefix."""
 
     joints: int = 6
     horizon: int = 16
     prefix: int = 6
+    tokens: int = 128
     token_width: int = 192
     thought_width: int = 192
     width: int = 192
@@ -115,6 +116,8 @@ class FlowHead(nn.Module):
         self.position = nn.Parameter(torch.randn(config.horizon, width) * 0.02)
         self.time = TimeEmbedding(width)
         self.token_norm = nn.LayerNorm(config.token_width)
+        # Which camera and which patch a token comes from.
+        self.token_position = nn.Parameter(torch.randn(config.tokens, config.token_width) * 0.02)
         self.thought_norm = nn.LayerNorm(config.thought_width)
         self.blocks = nn.ModuleList()
         for pair in range(config.pairs):
@@ -133,7 +136,7 @@ class FlowHead(nn.Module):
                 each sample, one sample's draws in a row: batch = samples x draws.
             thought: (samples, rows, thought width); rows of zeros are padding and never attended to.
         """
-        context = (self.thought_norm(thought), self.token_norm(tokens))
+        context = (self.thought_norm(thought), self.token_norm(tokens) + self.token_position)
         padding = (thought.abs().amax(-1) == 0)[:, None, None, :] * -1e4
         x = torch.cat([self.state(state).unsqueeze(1), self.action(noisy) + self.position], 1)
         # The state is known, so its flow time is that of data.

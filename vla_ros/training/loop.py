@@ -91,7 +91,9 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)))
     if not trainer.is_world_process_zero():
-        raise SystemExit(0)  # Under torchrun every process trains; one of them goes on to measure and to write.
+        raise SystemExit(
+            0
+        )  # Under torchrun every process trains; one of them goes on to measure and to write.
     if average.weights:
         model.load_state_dict(average.weights)
     log = [entry for entry in trainer.state.log_history if 'loss' in entry]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 pytest.importorskip('torch')
 pytest.importorskip('mujoco')
 
+from vla_ros.evaluation.wordings import HELD_OUT, load_wordings
 from vla_ros.sim.cameras import FRONT_SIZE, Camera
 from vla_ros.sim.scene import sample_scene
 from vla_ros.sim.world import World
@@ -121,3 +124,16 @@ def test_training_sentences_name_their_object_in_words_that_are_known() -> None:
         assert '{' not in text
     with pytest.raises(VlaError, match='expected a key'):
         sentence(rng, 'juggle', 'red cube')
+
+
+def _bare(text: str) -> str:
+    """The words alone: no article before the object, no punctuation, no capitals."""
+    letters = re.sub(r'[^a-z{} ]', '', text.lower()).replace('the {object}', '{object}')
+    return ' '.join(letters.split())
+
+
+def test_no_held_out_sentence_can_be_made_of_the_training_parts() -> None:
+    before, after = parts()['before'], parts()['after']
+    for task, templates in load_wordings(HELD_OUT).items():
+        trained = {_bare(f'{b} {middle} {a}') for b in before for middle in parts()[task] for a in after}
+        assert not trained & {_bare(template) for template in templates}

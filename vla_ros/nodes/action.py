@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from rclpy.clock import JumpThreshold, TimeJump
 from rclpy.duration import Duration
 from sensor_msgs.msg import Image, JointState
@@ -19,6 +20,7 @@ from vla_ros.action.stitch import ExecutingPlan
 from vla_ros.bundle import Bundle
 from vla_ros.nodes import qos
 from vla_ros.nodes.action_settings import SETTINGS, limits_path, planner_settings
+from vla_ros.nodes.bond import Life
 from vla_ros.nodes.image_messages import matrix_from_message
 from vla_ros.nodes.joint_messages import joints_from_message, trajectory_message
 from vla_ros.nodes.lifecycle import VlaNode
@@ -44,7 +46,7 @@ class ActionNode(VlaNode):
     """``perception/tokens``, ``reasoning/thought`` and ``joint_states`` to ``joint_trajectory``."""
 
     def __init__(self, make_policy: Callable[..., Policy] = _make_flow_policy, **options: Any) -> None:
-        super().__init__('action', SETTINGS, **options)
+        super().__init__('action', SETTINGS, peers=('perception', 'reasoning'), **options)
         self._make_policy = make_policy
         self._motion = Motion(self.now, self._send, self._tell_brake)
         self._worker: LatestWorker[VisualTokens] | None = None
@@ -100,6 +102,16 @@ class ActionNode(VlaNode):
         """Give the model's memory back."""
         vars(self).pop('_planner', None)
 
+    def on_peer(self, name: str, life: Life) -> None:
+        """Brake at once when a peer is lost, and do not act on its last words."""
+        if not (life.is_lost and self.is_active):
+            return
+        self._hold_for_peers()
+        self.refuse('peer_lost', f'{name} {life.value}')
+        if name == 'reasoning':
+            width = self._manifest.thought.width
+            self._motion.hear_thought(Thought(self.now(), np.zeros((0, width), np.float32)))
+
     def observe(self) -> None:
         """Show the switches, what is executed and how old the inputs are."""
         self.health.note('enabled', self._motion.enabled)
@@ -108,6 +120,8 @@ class ActionNode(VlaNode):
         self.health.note('dry run', self.setting('dry_run'))
         for name, stamp in self._motion.stamps().items():
             self.note_age(name, stamp)
+        if self.is_active and self.bond.lost:
+            self.refuse('peer_lost', self.bond.lost)  # for as long as it lasts
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         if request.data:
@@ -172,11 +186,22 @@ class ActionNode(VlaNode):
         if refusal is not None:
             self._count(refusal)
 
+    def _hold_for_peers(self) -> bool:
+        """Whether a peer is lost; the arm is at rest or brakes then."""
+        lost = self.bond.lost
+        if lost:
+            self._motion.hold(lost)
+        return bool(lost)
+
     def _replan(self, tokens: VisualTokens) -> None:
         """In the worker: one plan, from tokens to the controller."""
+        if self._hold_for_peers():
+            self.refuse('peer_lost', self.bond.lost)
+            return
         begun = self.steady_clock.now().nanoseconds
         settings = planner_settings(self, self._manifest)
         result = self._motion.plan(tokens, settings, self._send_dry if self.setting('dry_run') else None)
+        self._hold_for_peers()  # one may have died while the model was thinking
         if isinstance(result, Refusal):
             self._count(result)
         elif result is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -14,12 +14,16 @@ from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
 
 from vla_ros.nodes import qos
+from vla_ros.nodes.bond import Bond, Life
 from vla_ros.nodes.health import Health, Level
 from vla_ros.nodes.messages import diagnostics_message
 from vla_ros.nodes.parameters import Setting, Value, declare
 from vla_ros.types import NANOSECONDS, VlaError
 
 AUTOSTART = Setting('autostart', True, 'Configure and activate without waiting for a lifecycle manager.')
+PEER_TIMEOUT = Setting(
+    'peer_timeout', 0.2, 'A peer that shows no life for this long in s is lost.', 0.05, 60.0
+)
 DIAGNOSTICS_PERIOD = 1.0  # seconds
 
 
@@ -29,12 +33,18 @@ class VlaNode(LifecycleNode):
     A subclass fills in four steps, each of which may raise VlaError: ``set_up`` (load, open topics, warm up),
     ``start`` (begin to work), ``wind_down`` (stop, leave things safe) and ``tear_down`` (let go of what ``set_up``
     made; what ``listen`` and ``speak`` opened closes by itself).
+
+    Args:
+        peers: names of the nodes whose death this one wants to know of; see ``on_peer``.
     """
 
-    def __init__(self, name: str, settings: Iterable[Setting], **options: Any) -> None:
+    def __init__(
+        self, name: str, settings: Iterable[Setting], peers: Sequence[str] = (), **options: Any
+    ) -> None:
         super().__init__(name, **options)
-        declare(self, (AUTOSTART, *settings))
+        declare(self, (AUTOSTART, PEER_TIMEOUT, *settings))
         self.health = Health()
+        self.bond = Bond(self, peers, self.setting(PEER_TIMEOUT.name), self.on_peer)
         self.is_active = False
         self._topics: dict[Any, Callable[[Any], Any]] = {}
         # Timers on the wall: they go on when simulated time stands still.
@@ -58,6 +68,11 @@ class VlaNode(LifecycleNode):
 
     def observe(self) -> None:
         """Note what /diagnostics shall show, just before it is published."""
+
+    def on_peer(self, name: str, life: Life) -> None:
+        """A peer came, left or died; in a callback, in any state of the lifecycle."""
+        if life is Life.SILENT:
+            self.refuse('peer_lost', f'{name} {life.value}')
 
     def setting(self, name: str) -> Any:
         """The present value of a parameter."""
@@ -115,6 +130,8 @@ class VlaNode(LifecycleNode):
     def publish_diagnostics(self) -> None:
         """Tell the state of things on /diagnostics."""
         self.observe()
+        for name, life in self.bond.lives.items():
+            self.health.note(f'peer {name}', life.value)
         report = self.health.report()
         values: dict[str, Value] = {'lifecycle': self._state_machine.current_state[1], **report.values}
         self._diagnostics.publish(
@@ -163,6 +180,7 @@ class VlaNode(LifecycleNode):
             super().on_deactivate(state)
             return TransitionCallbackReturn.FAILURE
         self.is_active = True
+        self.bond.show_life()
         self.health.broken(None)
         return result
 
@@ -210,6 +228,7 @@ class VlaNode(LifecycleNode):
             self.wind_down()
         except Exception as error:
             self.fail(error)
+        self.bond.leave()
 
     def _let_go(self) -> None:
         try:

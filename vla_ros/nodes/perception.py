@@ -71,7 +71,7 @@ class PerceptionNode(VlaNode):
     """``camera/<name>/image_raw``, ``camera_info`` to ``perception/tokens``, ``perception/<name>/image``."""
 
     def __init__(self, make_encoder: Callable[..., VisionEncoder] = Encoder, **options: Any) -> None:
-        super().__init__('perception', SETTINGS, **options)
+        super().__init__('perception', SETTINGS, peers=('reasoning', 'action'), **options)
         self._make_encoder = make_encoder
         self._worker: LatestWorker[tuple[_Snapshot, ...]] | None = None
 

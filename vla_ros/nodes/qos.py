@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.duration import Duration
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, LivelinessPolicy, QoSProfile, ReliabilityPolicy
 
 
 def _profile(
@@ -33,3 +34,12 @@ COMMAND = _profile(1)
 CLOCK = _profile(1)
 SCORE = _profile(10)
 DIAGNOSTICS = _profile(10)
+
+
+def life(lease: float) -> QoSProfile:
+    """Of a sign of life that is given, or expected, at least every ``lease`` seconds."""
+    return QoSProfile(
+        depth=1,
+        liveliness=LivelinessPolicy.AUTOMATIC,
+        liveliness_lease_duration=Duration(seconds=lease),
+    )

@@ -74,7 +74,7 @@ class ReasoningNode(VlaNode):
     """``instruction``, ``perception/tokens`` to ``reasoning/trace``, ``.../decision``, ``.../thought``."""
 
     def __init__(self, make_reasoner: Callable[..., Reasoner] = _make_onnx_reasoner, **options: Any) -> None:
-        super().__init__('reasoning', SETTINGS, **options)
+        super().__init__('reasoning', SETTINGS, peers=('perception', 'action'), **options)
         self._make_reasoner = make_reasoner
         # Held to change the order, and to publish only what answers the present one.
         self._lock = threading.Lock()

@@ -118,7 +118,8 @@ def test_given_the_shipped_file_it_fits_the_arm_and_is_not_absurd():
 def test_given_limits_in_degrees_each_absurd_value_is_pointed_out(tmp_path: Path):
     degrees = ELBOW | {'min_position': -90.0, 'max_position': 90.0, 'max_velocity': 120.0}
     path = written(tmp_path, {'joint_limits': {'elbow': degrees}})
-    sentences = absurdities(load_limits(path, ['elbow']))
+    *sentences, last = absurdities(load_limits(path, ['elbow']))
+    assert 'no workspace' in last
     assert len(sentences) == 2
     assert all('elbow' in sentence for sentence in sentences)
     assert any('max_velocity' in sentence for sentence in sentences)

@@ -7,48 +7,20 @@ a controller would execute from the numbers that would be sent.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 
 from vla_ros.action.limits import JointLimits
+from vla_ros.action.refusal import GuardReason, Refusal
 from vla_ros.action.spline import resample
+from vla_ros.action.workspace import workspace_fault
 from vla_ros.types import NANOSECONDS, ActionChunk, DoubleArray, JointSample, JointTrajectory, VlaError
 
 REST = 1e-7  # rad/s and rad/s^2; controllers refuse an end that is faster
 FRACTIONS = tuple(float(f) for f in np.linspace(0.0, 1.0, 17))  # of a step, where limits are checked
 POSITION_TOLERANCE = 1e-3  # rad, below what a servo resolves
+WORKSPACE_EVERY = 4  # of those places the workspace is checked at: bends of the way in between are below 1 mm
 RELATIVE_TOLERANCE = 0.01  # of the other limits: rounding to nanoseconds, extremes between the checks
-
-
-class GuardReason(Enum):
-    """Why a chunk or a plan is refused."""
-
-    STOPPED = 'stopped'
-    NOT_ENABLED = 'not_enabled'
-    HOLD = 'hold'
-    STALE_OBSERVATION = 'stale_observation'
-    STALE_THOUGHT = 'stale_thought'
-    STALE_JOINT_STATE = 'stale_joint_state'
-    EMPTY = 'empty'
-    WRONG_JOINTS = 'wrong_joints'
-    NON_FINITE = 'non_finite'
-    NOT_INCREASING = 'not_increasing'
-    TOO_LONG = 'too_long'
-    START_JUMP = 'start_jump'
-    POSITION_LIMIT = 'position_limit'
-    VELOCITY_LIMIT = 'velocity_limit'
-    ACCELERATION_LIMIT = 'acceleration_limit'
-    JERK_LIMIT = 'jerk_limit'
-    NOT_AT_REST_AT_END = 'not_at_rest_at_end'
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """A reason to count and a sentence to read."""
-
-    reason: GuardReason
-    sentence: str
 
 
 @dataclass(frozen=True)
@@ -119,13 +91,17 @@ class Guard:
             or age_fault(circumstances, self.settings)
             or form_fault(trajectory, self.limits.names, self.settings.max_duration)
             or jump_fault(trajectory, circumstances.joints, self.settings.start_jump)
-            or limit_fault(trajectory, self.limits)
+            or path_fault(trajectory, self.limits)
             or end_fault(trajectory)
         )
 
     def check_brake(self, trajectory: JointTrajectory) -> Refusal | None:
-        """Refuse a braking plan only if it is not one: to brake is allowed at any time, from any speed."""
+        """Refuse a braking plan that is not one: to brake is allowed at any time, from any speed."""
         return form_fault(trajectory, self.limits.names, self.settings.max_duration) or end_fault(trajectory)
+
+    def check_path(self, trajectory: JointTrajectory) -> Refusal | None:
+        """Refuse a plan for where it leads, whatever the circumstances."""
+        return path_fault(trajectory, self.limits)
 
 
 def permission_fault(circumstances: Circumstances) -> Refusal | None:
@@ -216,17 +192,27 @@ def jump_fault(
     return None
 
 
-def limit_fault(trajectory: JointTrajectory, limits: JointLimits) -> Refusal | None:
-    """The spline through the points, not only the points, leaves the limits.
+def path_fault(trajectory: JointTrajectory, limits: JointLimits) -> Refusal | None:
+    """The spline through the points, not only the points, leaves the limits or the workspace.
 
-    An arm that already is outside of its position limits may come back, not go further.
+    An arm that already is outside of its position limits or of the workspace may come back, not go further.
     """
     states = np.stack([trajectory.positions, trajectory.velocities, trajectory.accelerations], axis=1)
+    joints = states.shape[2]
     if len(states) == 1:
-        executed = np.concatenate([states[0], np.zeros((1, states.shape[2]))])[:, None]
+        motion = np.concatenate([states[0], np.zeros((1, joints))])[:, None, None]
     else:
-        executed = resample(states, np.diff(trajectory.times), FRACTIONS).reshape(4, -1, states.shape[2])
-    start = trajectory.positions[0]
+        motion = resample(states, np.diff(trajectory.times), FRACTIONS)
+    fault = limit_fault(motion.reshape(4, -1, joints), limits)
+    if fault is None and limits.workspace is not None:
+        way = motion[0, :, ::WORKSPACE_EVERY].reshape(-1, joints)
+        fault = workspace_fault(way, limits.workspace)
+    return fault
+
+
+def limit_fault(executed: DoubleArray, limits: JointLimits) -> Refusal | None:
+    """Positions, velocities, accelerations or jerks (4, S, J) on the way are beyond the limits."""
+    start = executed[0, 0]
     lower = np.minimum(limits.min_position, start) - POSITION_TOLERANCE
     upper = np.maximum(limits.max_position, start) + POSITION_TOLERANCE
     fault = _beyond(GuardReason.POSITION_LIMIT, 'position', executed[0], lower, upper, limits.names)

@@ -1,4 +1,4 @@
-"""Joint limits, read from a ``joint_limits.yaml`` with MoveIt's keys. No limits, no motion."""
+"""Limits of a motion, read from a ``joint_limits.yaml`` with MoveIt's keys. No limits, no motion."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from vla_ros.action.workspace import Workspace, read_workspace
 from vla_ros.types import DoubleArray, VlaError
 
 # Beyond these, a file is more likely to be in degrees, or made for another robot, than to be meant.
@@ -24,7 +25,7 @@ WIDEST_SENSIBLE_RANGE = 4 * math.pi  # rad
 class JointLimits:
     """Limits of J joints, each array (J,): rad, rad/s, rad/s^2, rad/s^3.
 
-    A joint that turns freely has infinite position limits.
+    A joint that turns freely has infinite position limits. Without a ``workspace``, links may be anywhere.
     """
 
     names: tuple[str, ...]
@@ -33,21 +34,42 @@ class JointLimits:
     max_velocity: DoubleArray
     max_acceleration: DoubleArray
     max_jerk: DoubleArray
+    workspace: Workspace | None = None
+
+    def describe(self) -> list[str]:
+        """Sentences for the log: what is in force."""
+        columns = (
+            self.min_position,
+            self.max_position,
+            self.max_velocity,
+            self.max_acceleration,
+            self.max_jerk,
+        )
+        sentences = [
+            f'{name}: {low:g} to {high:g} rad, {velocity:g} rad/s, {acceleration:g} rad/s^2, {jerk:g} rad/s^3'
+            for name, low, high, velocity, acceleration, jerk in zip(self.names, *columns, strict=True)
+        ]
+        if self.workspace is not None:
+            sentences.append(f'workspace: {self.workspace.describe()}')
+        return sentences
 
 
 def load_limits(path: str | Path, joint_names: Sequence[str]) -> JointLimits:
-    """Read the limits of ``joint_names``, in that order; other joints in the file are ignored.
+    """Read the limits of ``joint_names``, in that order, and the workspace; other joints in the file are ignored.
 
     Raises:
         VlaError: no such file, not YAML, a joint or a key missing, a limit switched off or not positive. Only
             position limits may be switched off, with ``has_position_limits: false``.
     """
-    joints = _read(Path(path))
+    content = _read(Path(path))
     if not joint_names:
         raise VlaError(f'{path}: no joint names were given, so no limits apply.')
-    rows = [_joint(path, name, joints.get(name)) for name in joint_names]
-    columns = np.array(rows, dtype=float).T
-    return JointLimits(tuple(joint_names), *columns)
+    rows = [_joint(path, name, content['joint_limits'].get(name)) for name in joint_names]
+    lower, upper, velocity, acceleration, jerk = np.array(rows, dtype=float).T
+    workspace = None
+    if 'workspace' in content:
+        workspace = read_workspace(Path(path), content['workspace'], joint_names)
+    return JointLimits(tuple(joint_names), lower, upper, velocity, acceleration, jerk, workspace)
 
 
 def absurdities(limits: JointLimits) -> list[str]:
@@ -63,6 +85,10 @@ def absurdities(limits: JointLimits) -> list[str]:
         for name, value in zip(limits.names, values, strict=True):
             if largest < value < math.inf:
                 found.append(f'{name}: {what} {value:g} {unit} is above {largest:.4g}; is it in degrees?')
+    if limits.workspace is None:
+        found.append('The file of limits has no workspace: links may go anywhere, through the table, too.')
+    else:
+        found += limits.workspace.warnings
     return found
 
 
@@ -76,7 +102,7 @@ def _read(path: Path) -> dict[str, Any]:
     joints = content.get('joint_limits') if isinstance(content, dict) else None
     if not isinstance(joints, dict):
         raise VlaError(f'{path}: joint_limits: expected a mapping, found {type(joints).__name__}.')
-    return joints
+    return content
 
 
 def _joint(path: str | Path, name: str, entry: object) -> tuple[float, ...]:

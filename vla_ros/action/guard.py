@@ -135,6 +135,16 @@ def age_fault(circumstances: Circumstances, settings: GuardSettings) -> Refusal 
     return None
 
 
+def joint_state_fault(joints: JointSample | None, count: int) -> Refusal | None:
+    """Nothing says where all ``count`` joints are and how fast."""
+    if joints is not None and all(
+        values.shape == (count,) and np.isfinite(values).all()
+        for values in (joints.positions, joints.velocities)
+    ):
+        return None
+    return Refusal(GuardReason.STALE_JOINT_STATE, 'The joint state does not say where all joints are.')
+
+
 def chunk_fault(chunk: ActionChunk, limits: JointLimits, settings: GuardSettings) -> Refusal | None:
     """Wrong shape, not finite, too long, or far outside of the position limits."""
     positions, joints = chunk.positions, len(limits.names)
@@ -181,8 +191,9 @@ def jump_fault(
 ) -> Refusal | None:
     """The plan begins too far from where the arm is."""
     start = trajectory.positions[0]
-    if joints is None or joints.positions.shape != start.shape or not np.isfinite(joints.positions).all():
-        return Refusal(GuardReason.STALE_JOINT_STATE, 'The joint state does not say where all joints are.')
+    fault = joint_state_fault(joints, len(start))
+    if fault is not None or joints is None:
+        return fault
     jump = np.abs(start - joints.positions)
     excess = jump - np.asarray(start_jump)
     if excess.max() > 0:

@@ -7,17 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from vla_ros.action.clean_prefix import CleanPrefix
 from vla_ros.action.guard import (
     Circumstances,
     Guard,
     GuardSettings,
     Refusal,
     age_fault,
+    joint_state_fault,
     permission_fault,
 )
 from vla_ros.action.limits import JointLimits
 from vla_ros.action.noise import noise
 from vla_ros.action.shape import ShapeSettings, brake, shape
+from vla_ros.action.slow_down import DURATIONS, slow_down
 from vla_ros.action.stitch import (
     ExecutingPlan,
     StitchSettings,
@@ -26,6 +29,7 @@ from vla_ros.action.stitch import (
     starting_state,
     stitch,
 )
+from vla_ros.action.stitching import Stitching, not_over
 from vla_ros.bundle import ChunkSpec
 from vla_ros.types import (
     NANOSECONDS,
@@ -67,6 +71,7 @@ class PlannerSettings:
     """How to plan; see the settings of each step. ``seed`` and a stamp make the noise of the flow."""
 
     seed: int = 0
+    stitching: Stitching = CleanPrefix()
     stitch: StitchSettings = StitchSettings()
     shape: ShapeSettings = ShapeSettings()
     guard: GuardSettings = GuardSettings()
@@ -76,6 +81,7 @@ class Planner:
     """Makes plans and remembers the one in execution. Only ``chunk`` may run beside the rest.
 
     Attributes:
+        limits: in force.
         settings: may be replaced at any time.
         plan: what the arm executes or, after its end, what it holds; None if nobody knows.
     """
@@ -85,9 +91,9 @@ class Planner:
     ) -> None:
         self.settings = settings or PlannerSettings()
         self.plan: ExecutingPlan | None = None
+        self.limits = limits
         self._policy = policy
         self._chunk = chunk
-        self._limits = limits
 
     def hindrance(self, circumstances: Circumstances) -> Refusal | None:
         """Why no plan may be made now, whatever the policy would want."""
@@ -107,7 +113,7 @@ class Planner:
         Raises:
             VlaError: input that the policy cannot read.
         """
-        shape_of_noise = (self._chunk.horizon, len(self._limits.names))
+        shape_of_noise = (self._chunk.horizon, len(self.limits.names))
         randomness = noise(tokens.stamp, self.settings.seed, shape_of_noise)
         return self._policy.act(tokens, thought, seen, randomness, self._prefix(tokens.stamp, newest, now))
 
@@ -117,32 +123,48 @@ class Planner:
         Raises:
             VlaError: no trajectory could be made.
         """
-        guard = Guard(self._limits, self.settings.guard)
+        guard = Guard(self.limits, self.settings.guard)
         refusal = self.hindrance(circumstances) or guard.check_chunk(chunk)
+        refusal = refusal or joint_state_fault(circumstances.joints, len(self.limits.names))
         if refusal is not None:
             return refusal
-        assert circumstances.joints is not None  # or else it would be a hindrance
+        joints = circumstances.joints
+        assert joints is not None  # or else it would be refused
+        starts = circumstances.now + round(self.settings.stitch.transport_lead * NANOSECONDS)
+        plan = self._followed(joints, circumstances.now)
+        earlier = () if plan is None else not_over(plan.chunks, starts)
         stitched = stitch(
-            chunk,
+            self.settings.stitching.merge(chunk, earlier, plan, starts),
             now=circumstances.now,
             plan=self.plan,
-            measured=circumstances.joints,
+            measured=joints,
             settings=self.settings.stitch,
         )
         trajectory = shape(
-            stitched.start, stitched.times, stitched.positions, self._limits, self.settings.shape
+            stitched.start, stitched.times, stitched.positions, self.limits, self.settings.shape
         )
         refusal = guard.check(trajectory, circumstances)
-        return refusal or ExecutingPlan(trajectory, stitched.starts)
+        return refusal or ExecutingPlan(trajectory, stitched.starts, (*earlier, chunk))
 
     def braking_plan(self, now: int) -> ExecutingPlan | Refusal | None:
-        """The fastest way to rest from the plan in execution; None if the arm is at rest."""
+        """The fastest way to rest from the plan in execution; None if the arm is at rest.
+
+        The fastest that keeps to the limits and to the workspace, that is: first each joint as fast as it can, then
+        all of them along the planned way. Where neither will do, None: the plan goes on, to its own end at rest.
+        """
         if self.plan is None or not self.is_moving(now):
             return None
         starts = now + round(self.settings.stitch.transport_lead * NANOSECONDS)
-        trajectory = brake(planned_state(self.plan, starts), self._limits, self.settings.shape)
-        refusal = Guard(self._limits, self.settings.guard).check_brake(trajectory)
-        return refusal or ExecutingPlan(trajectory, starts)
+        guard, dt = Guard(self.limits, self.settings.guard), self.settings.shape.dt
+        trajectory = brake(planned_state(self.plan, starts), self.limits, self.settings.shape)
+        refusal = guard.check_brake(trajectory)
+        if refusal is not None:
+            return refusal
+        if guard.check_path(trajectory) is None:
+            return ExecutingPlan(trajectory, starts)
+        ways = (slow_down(self.plan, starts, seconds, dt) for seconds in DURATIONS)
+        way = next((way for way in ways if guard.check_path(way) is None), None)
+        return None if way is None else ExecutingPlan(way, starts)
 
     def is_moving(self, now: int) -> bool:
         """Whether a plan is being executed."""
@@ -152,12 +174,17 @@ class Planner:
 
     def _prefix(self, stamp: int, newest: JointSample, now: int) -> DoubleArray | None:
         """Steps that pass before the next plan starts, as the present plan fixes them; None without any."""
-        plan, lead = self.plan, self.settings.stitch.transport_lead
+        plan = self._followed(newest, now)
+        if plan is None or not self.settings.stitching.gives_prefix:
+            return None
+        seconds = (now - stamp) / NANOSECONDS + self.settings.stitch.transport_lead
+        steps = min(self._chunk.prefix, math.floor(seconds / self._chunk.dt))
+        return planned_prefix(plan, stamp, self._chunk.dt, steps) if steps > 0 else None
+
+    def _followed(self, newest: JointSample, now: int) -> ExecutingPlan | None:
+        """The plan, if it is being executed and all joints are where it has them."""
+        plan = self.plan
         if plan is None or not self.is_moving(now):
             return None
-        seconds = (now - stamp) / NANOSECONDS + lead
-        steps = min(self._chunk.prefix, math.floor(seconds / self._chunk.dt))
         _, astray = starting_state(plan, newest, newest.stamp, self.settings.stitch.start_jump)
-        if steps <= 0 or astray.any():
-            return None
-        return planned_prefix(plan, stamp, self._chunk.dt, steps)
+        return None if astray.any() else plan

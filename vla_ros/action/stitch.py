@@ -35,10 +35,14 @@ class PlannedState:
 
 @dataclass(frozen=True)
 class ExecutingPlan:
-    """A trajectory that was sent, and the time of its time zero in nanoseconds."""
+    """A trajectory that was sent, the time of its time zero in nanoseconds, and the policy's answers behind it.
+
+    ``chunks`` are those that are not over, oldest first; a brake has none.
+    """
 
     trajectory: JointTrajectory
     started: int
+    chunks: tuple[ActionChunk, ...] = ()
 
 
 @dataclass(frozen=True)

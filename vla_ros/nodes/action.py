@@ -84,7 +84,9 @@ class ActionNode(VlaNode):
         self.listen(JointState, 'joint_states', self._on_joints, qos.JOINT_STATES_IN, 'bad_joint_states')
 
     def start(self) -> None:
-        """Begin with nothing seen and nothing planned."""
+        """Begin with nothing seen and nothing planned; say what limits are in force."""
+        for sentence in self._planner.limits.describe():
+            self.get_logger().info(f'limits: {sentence}')
         self._gate = RateGate(self.setting('replan_rate'))
         self._clock_jumped.clear()
         self._motion.begin(self._planner, self.setting('start_enabled'))
@@ -118,6 +120,8 @@ class ActionNode(VlaNode):
         self.health.note('stopped', self._motion.stopped)
         self.health.note('moving', self._motion.is_moving)
         self.health.note('dry run', self.setting('dry_run'))
+        if self.is_active:
+            self.health.note('stitching', self._planner.settings.stitching.name)
         for name, stamp in self._motion.stamps().items():
             self.note_age(name, stamp)
         if self.is_active and self.bond.lost:

@@ -8,6 +8,7 @@ from vla_ros.action.guard import GuardSettings
 from vla_ros.action.planner import PlannerSettings
 from vla_ros.action.shape import ShapeSettings
 from vla_ros.action.stitch import StitchSettings
+from vla_ros.action.stitching import CHOICES, make_stitching
 from vla_ros.bundle import Manifest
 from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.nodes.model import MODEL_SETTINGS
@@ -40,6 +41,16 @@ SETTINGS = (
         0.0,
         10.0,
     ),
+    Setting(
+        'stitching',
+        'auto',
+        'From chunk to chunk: clean prefix, frozen steps and a ramp, or an ensemble over time; '
+        'auto is prefix if the bundle can, else ramp.',
+        choices=CHOICES,
+    ),
+    Setting(
+        'ensemble_decay', 0.01, "m of ACT's weights exp(-m i), the oldest chunk is 0.", 0.0, 1.0, live=True
+    ),
 )
 GUARD_JUMP = (
     0.1  # rad that the guard allows beyond start_jump: the arm goes on between measuring and planning
@@ -60,7 +71,7 @@ def planner_settings(node: VlaNode, manifest: Manifest) -> PlannerSettings:
     """How to plan, by the present values of the node's parameters.
 
     Raises:
-        VlaError: ``start_jump`` has neither one value nor one a joint.
+        VlaError: ``start_jump`` has neither one value nor one a joint, or ``stitching`` does not fit the bundle.
     """
     joints = len(manifest.robot.joints)
     jumps = tuple(float(jump) for jump in node.setting('start_jump'))
@@ -69,6 +80,9 @@ def planner_settings(node: VlaNode, manifest: Manifest) -> PlannerSettings:
     jumps = jumps * joints if len(jumps) == 1 else jumps
     return PlannerSettings(
         seed=node.setting('seed'),
+        stitching=make_stitching(
+            node.setting('stitching'), manifest.chunk.prefix, node.setting('ensemble_decay')
+        ),
         stitch=StitchSettings(transport_lead=node.setting('transport_lead'), start_jump=jumps),
         shape=ShapeSettings(dt=manifest.chunk.dt, smoothing=node.setting('smoothing')),
         guard=GuardSettings(

@@ -116,6 +116,27 @@ def success(
     write_json(json_file, result)
 
 
+@evaluations.command()
+def safety(
+    chunks: Annotated[int, typer.Option(min=1, help='Action chunks of the adversary.')] = 20_000,
+    seed: Annotated[int, typer.Option(min=0, help='Of the adversary.')] = 1_000_000,
+    bundle: Annotated[
+        str, typer.Option(help="A bundle whose action head takes part in the attack; '' for none.")
+    ] = DEFAULT_BUNDLE,
+    json_file: JsonFile = None,
+) -> None:
+    """An adversary against stitching, shaping and guard; exit code 1 if a plan that went out broke a promise."""
+    from vla_ros.evaluation.safety_report import safety_report, summary
+    from vla_ros.viz.count_progress import count_progress
+
+    with count_progress(console, 'attacking', chunks) as show:
+        result = safety_report(chunks, seed, bundle, show)
+    show_numbers(f'{result["chunks"]} chunks, {result["violations"]} violations', summary(result))
+    write_json(json_file, result)
+    if result['violations']:
+        raise typer.Exit(1)
+
+
 @app.command(context_settings=PassOn, add_help_option=False)
 def train(context: typer.Context) -> None:
     """Train a model, stage by stage (see ``vla_ros train --help``)."""

@@ -18,9 +18,8 @@ from vla_ros.types import NANOSECONDS, ActionChunk, DoubleArray, JointSample, Jo
 
 REST = 1e-7  # rad/s and rad/s^2; controllers refuse an end that is faster
 FRACTIONS = tuple(float(f) for f in np.linspace(0.0, 1.0, 17))  # of a step, where limits are checked
-POSITION_TOLERANCE = 1e-3  # rad, below what a servo resolves
+ROUNDING = 1e-7  # rad, and share of the other limits
 WORKSPACE_EVERY = 4  # of those places the workspace is checked at: bends of the way in between are below 1 mm
-RELATIVE_TOLERANCE = 0.01  # of the other limits: rounding to nanoseconds, extremes between the checks
 
 
 @dataclass(frozen=True)
@@ -214,28 +213,43 @@ def path_fault(trajectory: JointTrajectory, limits: JointLimits) -> Refusal | No
         motion = np.concatenate([states[0], np.zeros((1, joints))])[:, None, None]
     else:
         motion = resample(states, np.diff(trajectory.times), FRACTIONS)
-    fault = limit_fault(motion.reshape(4, -1, joints), limits)
+    spacing = np.diff(trajectory.times)[:, None, None] / (len(FRACTIONS) - 1)
+    fault = limit_fault(motion, spacing, limits)
     if fault is None and limits.workspace is not None:
-        way = motion[0, :, ::WORKSPACE_EVERY].reshape(-1, joints)
-        fault = workspace_fault(way, limits.workspace)
+        way = motion[0, :, :-1:WORKSPACE_EVERY].reshape(-1, joints)
+        fault = workspace_fault(np.concatenate([way, trajectory.positions[-1:]]), limits.workspace)
     return fault
 
 
-def limit_fault(executed: DoubleArray, limits: JointLimits) -> Refusal | None:
-    """Positions, velocities, accelerations or jerks (4, S, J) on the way are beyond the limits."""
-    start = executed[0, 0]
-    lower = np.minimum(limits.min_position, start) - POSITION_TOLERANCE
-    upper = np.maximum(limits.max_position, start) + POSITION_TOLERANCE
-    fault = _beyond(GuardReason.POSITION_LIMIT, 'position', executed[0], lower, upper, limits.names)
+def limit_fault(motion: DoubleArray, spacing: DoubleArray, limits: JointLimits) -> Refusal | None:
+    """Positions, velocities, accelerations or jerks (4, P, M, J) on the way are beyond the limits.
+
+    ``spacing`` (P, 1, 1) in seconds is between neighbours of the M places.
+    """
+    start = motion[0, 0, 0]
+    lower = np.minimum(limits.min_position, start) - ROUNDING
+    upper = np.maximum(limits.max_position, start) + ROUNDING
+    places = np.concatenate([motion[0], _turning_points(motion, spacing)])
+    fault = _beyond(GuardReason.POSITION_LIMIT, 'position', places, lower, upper, limits.names)
     rates = (
-        (GuardReason.VELOCITY_LIMIT, 'velocity', executed[1], limits.max_velocity),
-        (GuardReason.ACCELERATION_LIMIT, 'acceleration', executed[2], limits.max_acceleration),
-        (GuardReason.JERK_LIMIT, 'jerk', executed[3], limits.max_jerk),
+        (GuardReason.VELOCITY_LIMIT, 'velocity', motion[1], limits.max_velocity),
+        (GuardReason.ACCELERATION_LIMIT, 'acceleration', motion[2], limits.max_acceleration),
+        (GuardReason.JERK_LIMIT, 'jerk', motion[3], limits.max_jerk),
     )
     for reason, name, values, largest in rates:
-        allowed = largest * (1 + RELATIVE_TOLERANCE)
+        allowed = largest * (1 + ROUNDING)
         fault = fault or _beyond(reason, name, values, -allowed, allowed, limits.names)
     return fault
+
+
+def _turning_points(motion: DoubleArray, spacing: DoubleArray) -> DoubleArray:
+    """Positions (P, M, J) furthest on before the next place, where a joint turns around in between."""
+    position, velocity, acceleration, jerk = motion
+    until = np.divide(-velocity, acceleration, out=np.zeros_like(velocity), where=np.abs(acceleration) > 1e-9)
+    t = np.clip(until, 0.0, spacing)
+    # The way itself, but for its fourth derivative, which is nothing in so short a time.
+    furthest: DoubleArray = position + t * (velocity + t * (acceleration / 2 + t * jerk / 6))
+    return furthest
 
 
 def end_fault(trajectory: JointTrajectory) -> Refusal | None:
@@ -261,12 +275,13 @@ def _beyond(
     upper: DoubleArray,
     names: tuple[str, ...],
 ) -> Refusal | None:
-    """Refuse the joint that is furthest outside; ``values`` is (S, J), the bounds (J,)."""
+    """Refuse the joint that is furthest outside; ``values`` is (..., J), the bounds (J,)."""
     excess = np.maximum(lower - values, values - upper)
     if excess.max() <= 0:
         return None
-    row, joint = np.unravel_index(int(excess.argmax()), excess.shape)
-    value = values[row, joint]
+    place = int(excess.argmax())
+    joint = place % len(names)
+    value = values.flat[place]
     bound = lower[joint] if value < lower[joint] else upper[joint]
     sentence = f'The {quantity} of {names[joint]} would be {value:.3f}; the limit is {bound:.3f}.'
     return Refusal(reason, sentence)

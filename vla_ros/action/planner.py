@@ -97,7 +97,11 @@ class Planner:
 
     def hindrance(self, circumstances: Circumstances) -> Refusal | None:
         """Why no plan may be made now, whatever the policy would want."""
-        return permission_fault(circumstances) or age_fault(circumstances, self.settings.guard)
+        return (
+            permission_fault(circumstances)
+            or age_fault(circumstances, self.settings.guard)
+            or joint_state_fault(circumstances.joints, len(self.limits.names))
+        )
 
     def chunk(
         self, tokens: VisualTokens, thought: Thought, seen: JointSample, newest: JointSample, now: int
@@ -125,7 +129,6 @@ class Planner:
         """
         guard = Guard(self.limits, self.settings.guard)
         refusal = self.hindrance(circumstances) or guard.check_chunk(chunk)
-        refusal = refusal or joint_state_fault(circumstances.joints, len(self.limits.names))
         if refusal is not None:
             return refusal
         joints = circumstances.joints

@@ -137,6 +137,29 @@ def safety(
         raise typer.Exit(1)
 
 
+@evaluations.command()
+def smoothness(
+    episodes: Annotated[int, typer.Option(min=1, help='Tasks a row of the table.')] = 10,
+    seed: Annotated[int, typer.Option(min=0, help='Task i plays in the scene of seed + i.')] = 1_000_000,
+    plot: Annotated[Path | None, typer.Option(help='Also draw a chart: a PNG.')] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """How smooth the arm moves, by the way chunks are sent: one point a message, many points, or planned."""
+    from vla_ros.evaluation.senders import ROADS
+    from vla_ros.evaluation.smoothness_report import DELAYS, smoothness_report
+    from vla_ros.viz.count_progress import count_progress
+    from vla_ros.viz.smoothness_chart import draw_report, smoothness_table
+
+    with count_progress(console, 'tasks', episodes * len(DELAYS) * len(ROADS)) as show:
+        result = smoothness_report(episodes, seed, on_run=show)
+    console.print(smoothness_table(result))
+    for key in ('peak_jerk_over_ours', 'seconds_over_ours'):
+        show_numbers(key.replace('_', ' ') + ', by delay in ms', result[key])
+    if plot is not None:
+        draw_report(result, seed, plot)
+    write_json(json_file, result)
+
+
 @app.command(context_settings=PassOn, add_help_option=False)
 def train(context: typer.Context) -> None:
     """Train a model, stage by stage (see ``vla_ros train --help``)."""

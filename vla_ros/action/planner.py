@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -40,6 +41,8 @@ from vla_ros.types import (
     Thought,
     VisualTokens,
 )
+
+REMEMBERED_THINKING = 10  # answers of the policy, of which the slowest counts
 
 
 class Policy(Protocol):
@@ -94,6 +97,8 @@ class Planner:
         self.limits = limits
         self._policy = policy
         self._chunk = chunk
+        self._asked: int | None = None
+        self._thinking: deque[float] = deque(maxlen=REMEMBERED_THINKING)
 
     def hindrance(self, circumstances: Circumstances) -> Refusal | None:
         """Why no plan may be made now, whatever the policy would want."""
@@ -118,6 +123,7 @@ class Planner:
             VlaError: input that the policy cannot read.
         """
         shape_of_noise = (self._chunk.horizon, len(self.limits.names))
+        self._asked = now
         randomness = noise(tokens.stamp, self.settings.seed, shape_of_noise)
         return self._policy.act(tokens, thought, seen, randomness, self._prefix(tokens.stamp, newest, now))
 
@@ -127,6 +133,7 @@ class Planner:
         Raises:
             VlaError: no trajectory could be made.
         """
+        self._note_thinking(circumstances.now)
         guard = Guard(self.limits, self.settings.guard)
         refusal = self.hindrance(circumstances) or guard.check_chunk(chunk)
         if refusal is not None:
@@ -180,9 +187,17 @@ class Planner:
         plan = self._followed(newest, now)
         if plan is None or not self.settings.stitching.gives_prefix:
             return None
-        seconds = (now - stamp) / NANOSECONDS + self.settings.stitch.transport_lead
-        steps = min(self._chunk.prefix, math.floor(seconds / self._chunk.dt))
+        # What passes until the answer takes effect: as long as the slowest of the last answers took.
+        thinking = max(self._thinking, default=0.0)
+        seconds = (now - stamp) / NANOSECONDS + thinking + self.settings.stitch.transport_lead
+        steps = min(self._chunk.prefix, math.floor(seconds / self._chunk.dt + 1e-6))
         return planned_prefix(plan, stamp, self._chunk.dt, steps) if steps > 0 else None
+
+    def _note_thinking(self, now: int) -> None:
+        if self._asked is not None:
+            seconds = (now - self._asked) / NANOSECONDS
+            self._thinking.append(min(max(seconds, 0.0), self.settings.guard.max_observation_age))
+            self._asked = None
 
     def _followed(self, newest: JointSample, now: int) -> ExecutingPlan | None:
         """The plan, if it is being executed and all joints are where it has them."""

@@ -20,7 +20,11 @@ from vla_ros.bundle import ChunkSpec
 from vla_ros.types import NANOSECONDS, ActionChunk, DoubleArray, JointSample, Thought, VisualTokens
 
 JOINTS = ('shoulder_pan', 'shoulder_lift', 'elbow_flex', 'wrist_flex', 'wrist_roll', 'gripper')
-LIMITS = load_limits(Path(__file__).parents[1] / 'config' / 'joint_limits.yaml', JOINTS)
+# A lower jerk than the arm's makes longer stops, and with them what these tests are about.
+LIMITS = replace(
+    load_limits(Path(__file__).parents[1] / 'config' / 'joint_limits.yaml', JOINTS),
+    max_jerk=np.full(6, 150.0),
+)
 HOME = np.array([0.0, -1.35, 1.25, 0.95, 0.0, 0.3])
 DUE = 0.05 * np.arange(1, 17)
 MS = 1_000_000

@@ -201,12 +201,12 @@ def test_given_a_noisy_reference_the_motion_is_smoother_and_nearer_to_the_truth_
 
 
 def test_given_a_step_the_arm_goes_there_nearly_as_fast_as_the_limits_allow():
-    """0.3 rad at 12 rad/s^2 and 150 rad/s^3 take at least 0.41 s; here it is there after 0.6 s."""
+    """0.3 rad at 12 rad/s^2 and 450 rad/s^3 take at least 0.35 s; here it is there, within 8 %, after 0.6 s."""
     goal = HOME.positions + 0.3
     plan = shape(HOME, DUE, np.repeat(goal[None], 16, axis=0), LIMITS)
     assert_within(plan, LIMITS)
     late = plan.times > 0.625
-    np.testing.assert_allclose(plan.positions[late], np.broadcast_to(goal, (late.sum(), 6)), atol=0.02)
+    np.testing.assert_allclose(plan.positions[late], np.broadcast_to(goal, (late.sum(), 6)), atol=0.024)
 
 
 def test_given_joints_that_ask_for_little_and_much_the_much_does_not_disturb_the_little():
@@ -229,7 +229,7 @@ def test_given_way_points_outside_of_the_limits_it_stops_at_the_limits(
         trajectory = shape(start, DUE, goals, LIMITS)
         assert_within(trajectory, LIMITS)
         start = planned_state(ExecutingPlan(trajectory, 0), 400 * MS)
-    np.testing.assert_allclose(trajectory.positions[-1], limit, atol=0.002)
+    np.testing.assert_allclose(trajectory.positions[-1], limit, atol=0.004)
 
 
 def test_given_an_arm_outside_of_its_limits_it_comes_back_and_goes_no_further():
@@ -252,12 +252,12 @@ def test_given_an_arm_that_was_pushed_too_fast_it_is_braked_at_the_limits():
 
 
 def test_given_nothing_left_to_do_it_brakes_as_fast_as_the_limits_allow():
-    """From 1 rad/s at rest acceleration, v / a + a / j or 2 sqrt(v / j) at the least."""
+    """From 1 rad/s at rest acceleration, v / a + a / j at the least."""
     start = PlannedState(HOME.positions, np.ones(6), np.zeros(6))
     plan = brake(start, LIMITS)
     assert_complete(plan, start)
     assert_within(plan, LIMITS)
-    assert 2 * np.sqrt(1 / 150) <= plan.times[-1] <= 0.35
+    assert 1 / 12 + 12 / 450 <= plan.times[-1] <= 0.2
     empty = shape(start, np.empty(0), np.empty((0, 6)), LIMITS)
     np.testing.assert_array_equal(empty.positions, plan.positions)
 

@@ -44,7 +44,9 @@ def _joints() -> JointSample:
     return JointSample(STAMP, rest, np.zeros_like(rest))
 
 
-def test_tokens_have_the_shape_of_the_manifest_and_the_stamp_of_the_oldest_frame(tokens: VisualTokens) -> None:
+def test_tokens_have_the_shape_of_the_manifest_and_the_stamp_of_the_oldest_frame(
+    tokens: VisualTokens,
+) -> None:
     assert tokens.rows.shape == (BUNDLE.manifest.tokens.rows, BUNDLE.manifest.tokens.width)
     assert tokens.stamp == STAMP
 
@@ -54,13 +56,17 @@ def test_frames_in_another_order_are_refused(frames: list[Frame]) -> None:
         Encoder(BUNDLE).encode(frames[::-1])
 
 
-def test_the_same_image_and_words_give_the_same_tokens_thought_and_chunk_bit_for_bit(frames: list[Frame]) -> None:
+def test_the_same_image_and_words_give_the_same_tokens_thought_and_chunk_bit_for_bit(
+    frames: list[Frame],
+) -> None:
     def once() -> tuple[str, bytes, bytes]:
         seen = Encoder(BUNDLE).encode(frames)
         decision, thought = OnnxReasoner(BUNDLE).think(seen, 'touch the red cube')
         rows = thought.rows if len(thought.rows) else np.ones((1, BUNDLE.manifest.thought.width), np.float32)
         policy = FlowPolicy(BUNDLE)
-        chunk = policy.act(seen, Thought(seen.stamp, rows), _joints(), noise(seen.stamp, 7, policy.noise_shape))
+        chunk = policy.act(
+            seen, Thought(seen.stamp, rows), _joints(), noise(seen.stamp, 7, policy.noise_shape)
+        )
         return decision.trace, rows.tobytes(), chunk.positions.tobytes()
 
     assert once() == once()
@@ -92,7 +98,9 @@ def test_an_instruction_that_does_not_fit_the_context_is_refused_with_a_reason(t
 def test_other_noise_gives_another_chunk_but_the_same_place_to_start(tokens: VisualTokens) -> None:
     policy = FlowPolicy(BUNDLE)
     thought = Thought(STAMP, np.ones((3, BUNDLE.manifest.thought.width), np.float32))
-    first, second = (policy.act(tokens, thought, _joints(), noise(STAMP, s, policy.noise_shape)) for s in (1, 2))
+    first, second = (
+        policy.act(tokens, thought, _joints(), noise(STAMP, s, policy.noise_shape)) for s in (1, 2)
+    )
     assert not np.array_equal(first.positions, second.positions)
     assert first.stamp == STAMP
     assert first.dt == BUNDLE.manifest.chunk.dt
@@ -109,7 +117,10 @@ def test_a_clean_prefix_is_kept(tokens: VisualTokens) -> None:
 @pytest.mark.parametrize(
     ('what', 'change'),
     [
-        ('tokens', lambda t, n: (VisualTokens(t.stamp, t.rows[:-1]), Thought(0, np.ones((2, 192), np.float32)), n)),
+        (
+            'tokens',
+            lambda t, n: (VisualTokens(t.stamp, t.rows[:-1]), Thought(0, np.ones((2, 192), np.float32)), n),
+        ),
         ('thought', lambda t, n: (t, Thought(0, np.ones((2, 7), np.float32)), n)),
         ('thought', lambda t, n: (t, Thought(0, np.zeros((0, 192), np.float32)), n)),
         ('thought', lambda t, n: (t, Thought(0, np.ones((99, 192), np.float32)), n)),

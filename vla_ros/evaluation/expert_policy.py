@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import mujoco
-import numpy as np
-
 from vla_ros.action.noise import noise as deterministic_noise
-from vla_ros.sim.expert import PERIOD, Expert
+from vla_ros.sim.expert import PERIOD
+from vla_ros.sim.foresight import Foresight
 from vla_ros.sim.tasks import Task
 from vla_ros.sim.world import World
 from vla_ros.types import ActionChunk, DoubleArray, FloatArray, JointSample, Thought, VisualTokens
@@ -24,9 +22,7 @@ class ExpertPolicy:
     providers: Sequence[str] = ('expert',)
 
     def __init__(self, world: World, task: Task, seed: int) -> None:
-        self._world, self._seed = world, seed
-        self._copy = World(world.scene)
-        self._expert = Expert(self._copy, task)
+        self._foresight, self._seed = Foresight(world, task), seed
 
     def act(
         self,
@@ -41,17 +37,11 @@ class ExpertPolicy:
 
     def chunk(self, stamp: int, prefix: DoubleArray | None = None) -> ActionChunk:
         """The same without what the expert does not look at."""
-        copy = self._copy
-        mujoco.mj_copyData(copy.data, copy.model, self._world.data)
         known = 0 if prefix is None else len(prefix)
-        targets = []
-        for i in range(HORIZON):
-            target = prefix[i] if prefix is not None and i < known else self._expert.action()
-            copy.follow(target, PERIOD)
-            targets.append(target)
-        noise = NOISE * deterministic_noise(stamp, self._seed, (HORIZON, len(targets[0]))).astype(float)
+        targets = self._foresight.targets(HORIZON, prefix)
+        noise = NOISE * deterministic_noise(stamp, self._seed, targets.shape).astype(float)
         noise[:known] = 0.0
-        return ActionChunk(stamp, PERIOD, np.array(targets) + noise)
+        return ActionChunk(stamp, PERIOD, targets + noise)
 
     def warm_up(self) -> None:
         """Nothing to do."""

@@ -35,7 +35,9 @@ def run_ros_trials(
         running(processes, Path(logs)) as supervisor,
         Client() as client,
     ):
-        client.wait_active([node for process in processes for node in process.nodes], START_TIMEOUT, supervisor.check)
+        client.wait_active(
+            [node for process in processes for node in process.nodes], START_TIMEOUT, supervisor.check
+        )
         stage = Stage(client, supervisor.check)
         for episode in episodes:
             outcomes.append(_play(stage, episode))
@@ -66,5 +68,3 @@ def outcome_of(episode: Episode, ended: Ended, seconds: float) -> Outcome:
         refused_plans={},
         wall_seconds=round(seconds, 3),
     )
-
-

@@ -65,7 +65,10 @@ class Stage:
         told = json.loads(client.trigger('simulator/reset'))
         client.set_parameters(SIMULATOR, {'task': task})
         client.require(
-            lambda: client.state.tokens > told['stamp'], SLACK, 'no visual tokens of the new scene came', self._check
+            lambda: client.state.tokens > told['stamp'],
+            SLACK,
+            'no visual tokens of the new scene came',
+            self._check,
         )
         client.enable()
         self._trial = int(told['trial']) + 1

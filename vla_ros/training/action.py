@@ -42,18 +42,9 @@ class Statistics:
     action_std: FloatArray
 
 
-def chunks(demonstrations: Demonstrations, horizon: int) -> FloatArray:
-    """(M, horizon, J) absolute targets of each step and those after it; the last one of an order is held."""
-    count = len(demonstrations.order)
-    last = np.flatnonzero(np.append(demonstrations.order[1:] != demonstrations.order[:-1], True))
-    end_of = last[np.searchsorted(last, np.arange(count))]
-    index = np.minimum(np.arange(count)[:, None] + np.arange(horizon), end_of[:, None])
-    return demonstrations.targets[index]
-
-
-def statistics(demonstrations: Demonstrations, horizon: int) -> Statistics:
+def statistics(demonstrations: Demonstrations) -> Statistics:
     """Of all joints and all relative chunks."""
-    relative = chunks(demonstrations, horizon) - demonstrations.joints[:, None]
+    relative = demonstrations.chunks - demonstrations.joints[:, None]
     joints = demonstrations.joints
     return Statistics(
         joints.mean(0),
@@ -94,8 +85,8 @@ def texts_of(
     """An order in new words and the true trace, at each look."""
     rng = np.random.default_rng(seed)
     texts = []
-    for step, centres in zip(demonstrations.looks, demonstrations.centres):
-        wanted = names[demonstrations.wanted[step]]
+    for kind, centres in zip(demonstrations.wanted, demonstrations.centres):
+        wanted = names[kind]
         seen = [Sighting(name, float(x), float(y)) for name, (x, y) in zip(names, centres) if not np.isnan(x)]
         texts.append((sentence(rng, 'touch', wanted), write(seen, 'touch', wanted, bins)))
     return texts
@@ -110,15 +101,12 @@ class Chunks(Dataset[dict[str, Tensor]]):
         tokens: npt.NDArray[np.float16],
         thought_rows: npt.NDArray[np.float16],
         moments: Statistics,
-        horizon: int,
     ) -> None:
-        looks = demonstrations.looks
         self._tokens, self._thoughts = tokens, thought_rows
-        joints = demonstrations.joints[looks]
-        relative = chunks(demonstrations, horizon)[looks] - joints[:, None]
-        self._state = (joints - moments.state_mean) / moments.state_std
+        relative = demonstrations.chunks - demonstrations.joints[:, None]
+        self._state = (demonstrations.joints - moments.state_mean) / moments.state_std
         self._actions = (relative - moments.action_mean) / moments.action_std
-        self._oldest = oldest_looks(demonstrations.order[looks], looks)
+        self._oldest = oldest_looks(demonstrations.order, demonstrations.step)
 
     def __len__(self) -> int:
         return len(self._state)
@@ -136,10 +124,10 @@ class Chunks(Dataset[dict[str, Tensor]]):
 
 def oldest_looks(order: IndexArray, steps: IndexArray) -> IndexArray:
     """For each look the first one whose thought may still be acted on: of the same order and not too old."""
-    begins = np.flatnonzero(np.append(True, order[1:] != order[:-1]))
-    first = begins[np.searchsorted(begins, np.arange(len(order)), side='right') - 1]
-    young = np.searchsorted(steps, steps - OLDEST_THOUGHT)
-    return np.maximum(first, young)
+    number = np.cumsum(np.append(False, order[1:] != order[:-1]))
+    # One line of time on which the orders are too far apart for a thought to reach the next.
+    time = number * (steps.max() + OLDEST_THOUGHT + 1) + steps
+    return np.searchsorted(time, time - OLDEST_THOUGHT)
 
 
 class ActionTrainer(nn.Module):

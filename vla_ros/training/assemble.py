@@ -84,8 +84,8 @@ def assemble(out: Path, folder: Path, name: str) -> Manifest:
             },
             'normalisation': {
                 'method': 'mean_std',
-                'state': {'mean': moments['state_mean'], 'std': moments['state_std']},
-                'action': {'mean': moments['action_mean'], 'std': moments['action_std']},
+                'state': {'mean': moments.state_mean.tolist(), 'std': moments.state_std.tolist()},
+                'action': {'mean': moments.action_mean.tolist(), 'std': moments.action_std.tolist()},
             },
             'flow': {'convention': 'groot', 'steps': head.config.steps},
             'files': {key: FileSpec(path=path, sha256=sha256(folder / path)) for key, path in FILES.items()},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,7 @@ Workers = Annotated[int, typer.Option(min=1, help='processes that simulate')]
 Steps = Annotated[int, typer.Option(min=1, help='optimiser steps')]
 Batch = Annotated[int, typer.Option(min=1, help='samples a step')]
 Rate = Annotated[float, typer.Option(min=0.0, help='peak learning rate')]
+Start = Annotated[Path | None, typer.Option(help='a bundle to go on from, instead of random weights')]
 
 WORK = Path('out/train')
 BUNDLE = Path('models/tabletop')
@@ -50,7 +52,7 @@ def vision(
     steps: Steps = 2200,
     batch: Batch = 64,
     learning_rate: Rate = 1e-3,
-    start: Path | None = None,
+    start: Start = None,
 ) -> None:
     """Train the eyes: SigLIP's contrastive loss and a dense loss that keeps space precise."""
     from vla_ros.training import stages
@@ -64,7 +66,7 @@ def language(
     steps: Steps = 4000,
     batch: Batch = 16,
     learning_rate: Rate = 1e-3,
-    start: Path | None = None,
+    start: Start = None,
 ) -> None:
     """Train System 2: a LLaVA model that writes the chain of thought."""
     from vla_ros.training import stages
@@ -73,7 +75,7 @@ def language(
 
 
 @app.command()
-def demonstrations(out: Out = WORK, count: int = 350, test: int = 30, workers: Workers = 2) -> None:
+def demonstrations(out: Out = WORK, count: int = 600, test: int = 30, workers: Workers = 2) -> None:
     """Record the scripted expert."""
     from vla_ros.training import stages
 
@@ -81,11 +83,31 @@ def demonstrations(out: Out = WORK, count: int = 350, test: int = 30, workers: W
 
 
 @app.command()
-def action(out: Out = WORK, steps: Steps = 6000, batch: Batch = 32, learning_rate: Rate = 5e-4) -> None:
+def action(
+    out: Out = WORK,
+    steps: Steps = 6000,
+    batch: Batch = 32,
+    learning_rate: Rate = 5e-4,
+    start: Start = None,
+) -> None:
     """Train System 1: the flow-matching head."""
     from vla_ros.training import stages
 
-    _show(stages.train_action(out, Schedule(steps, batch, learning_rate, average=0.998)))
+    _show(stages.train_action(out, Schedule(steps, batch, learning_rate, average=0.998), start))
+
+
+@app.command()
+def rollouts(
+    out: Out = WORK,
+    folder: Path = BUNDLE,
+    count: int = 160,
+    seed: Annotated[int, typer.Option(help='of the first scene')] = 200_000,
+    workers: Workers = 2,
+) -> None:
+    """Let the bundle's model act and the expert correct it (DAgger); `action` then learns from that too."""
+    from vla_ros.training import stages
+
+    stages.collect_rollouts(out, folder, count, seed, workers)
 
 
 @app.command()
@@ -100,11 +122,15 @@ def bundle(out: Out = WORK, folder: Path = BUNDLE, name: str = 'tabletop') -> No
 def everything(out: Out = WORK, folder: Path = BUNDLE, workers: Workers = 2) -> None:
     """Every stage in order, from nothing to a bundle."""
     snapshots(out, workers=workers)
+    demonstrations(out, workers=workers)
     tokenizer(out)
     vision(out)
     language(out)
-    demonstrations(out, workers=workers)
     action(out)
+    bundle(out, folder)
+    rollouts(out, folder, workers=workers)
+    shutil.rmtree(out / 'action' / 'run')  # what follows is a run of its own, not the rest of the first
+    action(out, steps=2000, learning_rate=3e-4, start=folder)
     bundle(out, folder)
 
 

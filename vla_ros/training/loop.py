@@ -35,6 +35,13 @@ def fresh_generator() -> np.random.Generator:
     return np.random.default_rng(int(torch.randint(2**62, (1,))))
 
 
+def fast_in_bfloat16() -> bool:
+    """Whether this machine computes in bfloat16; a processor that only emulates it is a hundred times slower."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cpu.get_capabilities().get('avx512_bf16', False))
+
+
 class _Average(TrainerCallback):
     """Exponential moving average of the weights: what is kept at the end of a stage."""
 
@@ -63,6 +70,7 @@ def fit(
     Resumes from the last checkpoint in ``folder`` if there is one. Returns the log and writes it to ``log.json``.
     Under ``torchrun`` the processes share the batch, and all but the first end here.
     """
+    shared = 'WORLD_SIZE' in os.environ
     arguments = TrainingArguments(
         output_dir=str(folder),
         max_steps=schedule.steps,
@@ -75,13 +83,13 @@ def fit(
         logging_steps=50,
         save_steps=500,
         save_total_limit=1,
-        bf16=True,
+        bf16=fast_in_bfloat16(),
         use_cpu=not torch.cuda.is_available(),
         seed=schedule.seed,
         report_to=[],
         dataloader_num_workers=1,
         remove_unused_columns=False,
-        ddp_backend='gloo' if not torch.cuda.is_available() else None,
+        ddp_backend='gloo' if shared and not torch.cuda.is_available() else None,
         ddp_find_unused_parameters=False,
     )
     average = _Average(schedule.average)

@@ -13,19 +13,18 @@ from safetensors.torch import load_file, save_file
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast, SiglipVisionModel
 
 from vla_ros.reasoning.prompt import prompt
-from vla_ros.training import action, demonstrations, language, snapshots, vision
+from vla_ros.training import action, demonstrations, language, rollouts, snapshots, vision
 from vla_ros.training.augment import moved, relit
 from vla_ros.training.flow import FlowConfig, FlowHead
 from vla_ros.training.loop import Schedule, fit
 from vla_ros.training.tokenizer import train_tokenizer
-from vla_ros.types import VlaError
+from vla_ros.types import FloatArray, ImageArray, VlaError
 
 BINS = 128
 VOCABULARY = 1024
 IMAGE_SIZE = 128
-VIEWS = 2
-"""Each picture is shown to System 2 as it is and once moved and relit."""
 THOUGHT_ROWS = 16
+ROLLOUTS = 'rollouts.npz'
 
 
 def collect_scenes(out: Path, count: int, test: int, workers: int) -> None:
@@ -59,8 +58,8 @@ def load_words(out: Path) -> PreTrainedTokenizerFast:
 def train_vision(out: Path, schedule: Schedule, start: Path | None = None) -> dict[str, Any]:
     """SigLIP with the dense loss, on both cameras' pictures; leaves the vision tower in ``out/vision``.
 
-    Pictures in which nothing is seen, as many of the wrist camera's, are left out. ``start`` is a trainer's
-    ``trainer.safetensors`` to go on from.
+    Pictures in which nothing is seen, as many of the wrist camera's, are left out. ``start`` is a bundle whose vision
+    tower to go on from; both heads, which no bundle keeps, are learned anew.
     """
     torch.manual_seed(schedule.seed)
     tokenizer = load_words(out)
@@ -70,11 +69,10 @@ def train_vision(out: Path, schedule: Schedule, start: Path | None = None) -> di
     full = ~np.isnan(centres[..., 0]).all(-1)
     model = vision.VisionTrainer(vision.VisionSize(image=IMAGE_SIZE), len(snapshots.KINDS), len(tokenizer))
     if start is not None:
-        model.load_state_dict(load_file(str(start)))
+        model.siglip.vision_model.load_state_dict(_llava(start).model.vision_tower.state_dict())
     data = vision.LabelledImages(images[full], centres[full], snapshots.KINDS, tokenizer)
     folder = out / 'vision'
     log = fit(model, data, folder / 'run', schedule)
-    save_file(model.state_dict(), str(folder / 'trainer.safetensors'))
     tower = SiglipVisionModel(model.siglip.config.vision_config)
     tower.load_state_dict(model.siglip.vision_model.state_dict())
     vision.rescale(tower, images[:512])
@@ -93,16 +91,17 @@ def load_vision(out: Path) -> SiglipVisionModel:
 def train_language(out: Path, schedule: Schedule, start: Path | None = None) -> dict[str, Any]:
     """LLaVA around the frozen vision tower, on traces that are true of the scenes; a checkpoint in ``out/language``.
 
-    ``start`` is the folder of an earlier checkpoint to go on from.
+    ``start`` is a bundle whose projector and decoder to go on from.
     """
     torch.manual_seed(schedule.seed)
     tokenizer, tower = load_words(out), load_vision(out)
-    shots = snapshots.load_snapshots(out / 'snapshots.npz')
-    images, centres = _views(shots.images['front'], shots.centres['front'], schedule.seed)
+    images, centres = _scenes(out, np.random.default_rng(schedule.seed))
     tokens = vision.encode(tower, images)
     model = language.build_llava(language.LanguageSize(), tower, tokenizer, tokens.shape[1])
     if start is not None:
-        model.load_state_dict(LlavaForConditionalGeneration.from_pretrained(str(start)).state_dict())
+        earlier = _llava(start)
+        model.model.multi_modal_projector.load_state_dict(earlier.model.multi_modal_projector.state_dict())
+        model.model.language_model.load_state_dict(earlier.model.language_model.state_dict())
     data = language.Conversations(tokens, centres, snapshots.KINDS, tokenizer, BINS)
     folder = out / 'language'
     trainer = language.LanguageTrainer(model)
@@ -119,17 +118,29 @@ def train_language(out: Path, schedule: Schedule, start: Path | None = None) -> 
 def load_language(out: Path) -> LlavaForConditionalGeneration:
     """The checkpoint that ``train_language`` wrote."""
     _require(out / 'language' / 'model.safetensors', 'language')
-    return LlavaForConditionalGeneration.from_pretrained(str(out / 'language'), dtype=torch.float32)
+    return _llava(out)
 
 
-def _views(images: Any, centres: Any, seed: int) -> tuple[Any, Any]:
-    rng = np.random.default_rng(seed)
-    pictures, places = [images], [centres]
-    for _ in range(VIEWS - 1):
-        views = [moved(rng, image, centre) for image, centre in zip(images, centres)]
-        pictures.append(np.stack([relit(rng, image) for image, _ in views]))
-        places.append(np.stack([centre for _, centre in views]))
-    return np.concatenate(pictures), np.concatenate(places)
+def _llava(folder: Path) -> LlavaForConditionalGeneration:
+    """The LLaVA checkpoint of a bundle, or of the folder that the stages work in."""
+    if not (folder / 'language' / 'model.safetensors').is_file():
+        raise VlaError(f'{folder}: expected a bundle with language/model.safetensors, found none')
+    return LlavaForConditionalGeneration.from_pretrained(str(folder / 'language'), dtype=torch.float32)
+
+
+def _scenes(out: Path, rng: np.random.Generator) -> tuple[ImageArray, FloatArray]:
+    """Front images (N, size, size, 3) and object centres for System 2.
+
+    The snapshots as they are and once moved and relit, and the demonstrations relit: there the hand is at work, and
+    may cover what it was sent to.
+    """
+    shots = snapshots.load_snapshots(out / 'snapshots.npz')
+    lessons = demonstrations.load_demonstrations(out / 'demonstrations.npz')
+    images, centres = shots.images['front'], shots.centres['front']
+    views = [moved(rng, image, centre) for image, centre in zip(images, centres)]
+    lit = [relit(rng, image) for image in (*(image for image, _ in views), *lessons.images[:, 0])]
+    places = np.concatenate([centres, [centre for _, centre in views], lessons.centres])
+    return np.concatenate([images, lit]), places
 
 
 def collect_demonstrations(out: Path, count: int, test: int, workers: int) -> None:
@@ -144,53 +155,62 @@ def collect_demonstrations(out: Path, count: int, test: int, workers: int) -> No
     )
 
 
-def train_action(out: Path, schedule: Schedule) -> dict[str, Any]:
-    """The flow-matching head, on what frozen eyes and System 2 make of the demonstrations; leaves ``out/action``."""
+def collect_rollouts(out: Path, bundle: Path, count: int, first_seed: int, workers: int) -> None:
+    """Episodes of the learner in ``bundle``, relabelled by the expert; adds to those that are there already."""
+    path = out / ROLLOUTS
+    fresh = rollouts.collect_rollouts(bundle, count, first_seed, IMAGE_SIZE, workers)
+    earlier = [demonstrations.load_demonstrations(path)] if path.is_file() else []
+    demonstrations.joined([*earlier, fresh]).save(path)
+
+
+def train_action(out: Path, schedule: Schedule, start: Path | None = None) -> dict[str, Any]:
+    """The flow-matching head, on what frozen eyes and System 2 make of the demonstrations; leaves ``out/action``.
+
+    Rollouts are learned from too, if there are any. ``start`` is a bundle whose head to go on from.
+    """
     torch.manual_seed(schedule.seed)
-    config = FlowConfig()
-    lessons = demonstrations.load_demonstrations(out / 'demonstrations.npz')
-    moments = action.statistics(lessons, config.horizon)
-    head = FlowHead(config)
+    files = [out / 'demonstrations.npz', *(path for path in [out / ROLLOUTS] if path.is_file())]
+    lessons = demonstrations.joined([demonstrations.load_demonstrations(path) for path in files])
+    if start is None:
+        head, moments = FlowHead(FlowConfig(horizon=demonstrations.HORIZON)), action.statistics(lessons)
+    else:
+        head, moments = load_action(start)
     folder = out / 'action'
-    log = fit(
-        action.ActionTrainer(head), _lessons(out, lessons, moments, config, seed=0), folder / 'run', schedule
-    )
+    data = _lessons(out, lessons, moments, seed=0)
+    log = fit(action.ActionTrainer(head), data, folder / 'run', schedule)
     test = demonstrations.load_demonstrations(out / 'demonstrations_test.npz')
-    metrics = action.measure(head, _lessons(out, test, moments, config, seed=1), moments)
+    metrics = action.measure(head, _lessons(out, test, moments, seed=1), moments)
     save_file(head.state_dict(), str(folder / 'model.safetensors'))
     values = {name: value.tolist() for name, value in asdict(moments).items()}
     (folder / 'config.json').write_text(
-        json.dumps({**asdict(config), 'statistics': values}, indent=1), encoding='utf-8'
+        json.dumps({**asdict(head.config), 'statistics': values}, indent=1), encoding='utf-8'
     )
     return _write_metrics(folder, schedule, log, metrics)
 
 
-def load_action(out: Path) -> tuple[FlowHead, dict[str, list[float]]]:
-    """The head that ``train_action`` wrote and its statistics."""
+def load_action(out: Path) -> tuple[FlowHead, action.Statistics]:
+    """The head that ``train_action`` wrote, or that of a bundle, and its statistics."""
     _require(out / 'action' / 'model.safetensors', 'action')
     content = json.loads((out / 'action' / 'config.json').read_text(encoding='utf-8'))
-    moments = content.pop('statistics')
+    values = {name: np.array(value, np.float32) for name, value in content.pop('statistics').items()}
     head = FlowHead(FlowConfig(**content))
     head.load_state_dict(load_file(str(out / 'action' / 'model.safetensors')))
-    return head, moments
+    return head, action.Statistics(**values)
 
 
 def _lessons(
-    out: Path,
-    lessons: demonstrations.Demonstrations,
-    moments: action.Statistics,
-    config: FlowConfig,
-    seed: int,
+    out: Path, lessons: demonstrations.Demonstrations, moments: action.Statistics, seed: int
 ) -> action.Chunks:
     tower, tokenizer = load_vision(out), load_words(out)
     count, cameras = lessons.images.shape[:2]
     pictures = lessons.images.reshape(-1, *lessons.images.shape[2:])
-    tokens = vision.encode(tower, pictures).reshape(count, -1, config.token_width)
+    tokens = vision.encode(tower, pictures)
+    tokens = tokens.reshape(count, -1, tokens.shape[-1])
     texts = action.texts_of(lessons, snapshots.KINDS, BINS, seed)
     system2 = language.LanguageTrainer(load_language(out))
     front = tokens[:, : tokens.shape[1] // cameras]
     rows = action.thoughts(system2, tokenizer, front, texts, THOUGHT_ROWS)
-    return action.Chunks(lessons, tokens, rows, moments, config.horizon)
+    return action.Chunks(lessons, tokens, rows, moments)
 
 
 def _require(path: Path, stage: str) -> None:

@@ -11,6 +11,35 @@ import yaml
 
 from vla_ros.types import VlaError
 
+AROUND = 0.35
+"""Share of sentences with words before, and with words after, what is ordered."""
+CHATTY = 0.4
+NONSENSE = 0.3
+"""Share of sentences of no known task that have no verb of ours at all."""
+CONSONANTS = [
+    'b',
+    'c',
+    'ch',
+    'd',
+    'f',
+    'g',
+    'h',
+    'k',
+    'l',
+    'm',
+    'n',
+    'p',
+    'r',
+    's',
+    'sh',
+    'st',
+    't',
+    'th',
+    'v',
+    'w',
+]
+VOWELS = ['a', 'e', 'i', 'o', 'u', 'ai', 'ea', 'ee', 'ie', 'oo', 'ou']
+
 
 @cache
 def parts() -> dict[str, Any]:
@@ -19,22 +48,48 @@ def parts() -> dict[str, Any]:
 
 
 def sentence(rng: np.random.Generator, action: str, wanted: str) -> str:
-    """An order in free English: ``action`` is a key of the wordings ('touch', 'unknown'), ``wanted`` 'red cube'."""
-    if action not in parts():
-        raise VlaError(f'action: expected a key of wordings.yaml, found {action!r}')
-    template = _choose(rng, parts()[action])
+    """An order in free English: ``action`` is a key of the verbs ('touch', 'unknown'), ``wanted`` 'red cube'."""
     named = phrase(rng, wanted)
-    words = [_choose(rng, parts()['before']), template.format(object=named), _choose(rng, parts()['after'])]
-    text = ' '.join(word for word in words if word)
-    return _typed(rng, _chatty(rng, text), named)
+    template = _choose(rng, parts()['nonsense']) if action == 'unknown' and rng.random() < NONSENSE else ''
+    core = (template or _choose(rng, templates(action))).format(object=named)
+    words = [core]
+    if rng.random() < AROUND:
+        words.insert(0, _choose(rng, parts()['before']))
+    if rng.random() < AROUND:
+        words.append(_choose(rng, parts()['after']))
+    return _typed(rng, _chatty(rng, ' '.join(words)), named)
+
+
+@cache
+def templates(action: str) -> list[str]:
+    """Every verb of an action in every frame that fits it, with {object}; frames share the verbs evenly."""
+    verbs, frames = parts()['verbs'], parts()['frames']
+    if action not in verbs:
+        raise VlaError(f'action: expected one of {sorted(verbs)}, found {action!r}')
+    found = []
+    for order, gerund, participle in verbs[action]:
+        found += [frame.format(verb=order.format('{object}')) for frame in frames['order']]
+        found += [frame.format(verb=gerund.format('{object}')) for frame in frames['gerund']]
+        found += [frame.format(object='{object}', verb=order.format('it')) for frame in frames['pronoun']]
+        if participle:
+            found += [frame.format(object='{object}', verb=participle) for frame in frames['passive']]
+    return found
 
 
 def _chatty(rng: np.random.Generator, text: str) -> str:
-    """Now and then some words around the order that mean nothing for it, so that no unknown word decides anything."""
-    for _ in range(int(rng.integers(1, 5)) if rng.random() < 0.3 else 0):
-        word = _choose(rng, parts()['fillers'])
+    """Now and then words around the order that mean nothing for it, so that no unknown word decides anything."""
+    for _ in range(int(rng.integers(1, 6)) if rng.random() < CHATTY else 0):
+        word = _choose(rng, parts()['fillers']) if rng.random() < 0.75 else _babble(rng)
         text = f'{word} {text}' if rng.random() < 0.6 else f'{text} {word}'
     return text
+
+
+def _babble(rng: np.random.Generator) -> str:
+    """A word that nobody has read before."""
+    syllables = int(rng.integers(1, 4))
+    return ''.join(_choose(rng, CONSONANTS) + _choose(rng, VOWELS) for _ in range(syllables)) + _choose(
+        rng, CONSONANTS
+    )
 
 
 def phrase(rng: np.random.Generator, wanted: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vla_ros.action.flow import FlowPolicy
 from vla_ros.action.limits import load_limits
-from vla_ros.action.planner import Planner, PlannerSettings
+from vla_ros.action.planner import Planner
+from vla_ros.action.settings import action_parameters, planner_settings
 from vla_ros.bundle import load_bundle
 from vla_ros.paths import config_file
 from vla_ros.perception.encoder import Encoder
@@ -35,7 +36,7 @@ class Brain:
 
 
 def load_brain(folder: Path, *, seed: int = 0) -> Brain:
-    """The brain of a bundle, with the joint limits that come with the package.
+    """The brain of a bundle, with the joint limits and the planning parameters that come with the package.
 
     Raises:
         VlaError: the bundle is not valid, a file is missing or altered, or the limits do not fit its robot.
@@ -43,10 +44,11 @@ def load_brain(folder: Path, *, seed: int = 0) -> Brain:
     bundle = load_bundle(folder)
     manifest = bundle.manifest
     limits = load_limits(config_file('joint_limits.yaml'), manifest.robot.joints)
+    settings = planner_settings(action_parameters(config_file('vla.params.yaml')), manifest)
     policy = FlowPolicy(bundle)
     return Brain(
         cameras=tuple(camera.name for camera in manifest.cameras),
         encode=Encoder(bundle).encode,
         reasoner=OnnxReasoner(bundle),
-        make_planner=lambda: Planner(policy, manifest.chunk, limits, PlannerSettings(seed=seed)),
+        make_planner=lambda: Planner(policy, manifest.chunk, limits, replace(settings, seed=seed)),
     )

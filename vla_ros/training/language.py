@@ -96,7 +96,7 @@ def orders(
     bins: int,
     *,
     absent: float = 0.25,
-    unknown: float = 0.07,
+    unknown: float = 0.15,
 ) -> list[Order]:
     """One order a scene: mostly for an object that is there, some for one that is not, some for no known task.
 

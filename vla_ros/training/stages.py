@@ -21,7 +21,7 @@ from vla_ros.training.tokenizer import train_tokenizer
 from vla_ros.types import FloatArray, ImageArray, VlaError
 
 BINS = 128
-VOCABULARY = 1024
+VOCABULARY = 2048
 IMAGE_SIZE = 128
 THOUGHT_ROWS = 16
 ROLLOUTS = 'rollouts.npz'

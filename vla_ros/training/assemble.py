@@ -90,7 +90,7 @@ def assemble(out: Path, folder: Path, name: str) -> Manifest:
             'flow': {'convention': 'groot', 'steps': head.config.steps},
             'files': {key: FileSpec(path=path, sha256=sha256(folder / path)) for key, path in FILES.items()},
             'provenance': {
-                'command': 'vla_ros train all',
+                'command': 'vla_ros train, stage by stage; the metrics say how long each one trained and from what',
                 'data': f'simulated SO-101 tabletop, seeds below 1000000; objects: {", ".join(KINDS)}',
                 'tasks': ['touch'],
             },

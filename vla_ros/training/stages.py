@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast, SiglipVisionModel
 
+from vla_ros.bundle import load_bundle
 from vla_ros.reasoning.prompt import prompt
 from vla_ros.training import action, demonstrations, language, rollouts, snapshots, vision
 from vla_ros.training.augment import moved, relit
@@ -79,7 +80,7 @@ def train_vision(out: Path, schedule: Schedule, start: Path | None = None) -> di
     tower.save_pretrained(str(folder))
     test = snapshots.load_snapshots(out / 'snapshots_test.npz')
     metrics = {c: vision.measure(model, test.images[c], test.centres[c]) for c in snapshots.CAMERAS}
-    return _write_metrics(folder, schedule, log, metrics)
+    return _write_metrics(folder, schedule, log, metrics, start)
 
 
 def load_vision(out: Path) -> SiglipVisionModel:
@@ -112,7 +113,7 @@ def train_language(out: Path, schedule: Schedule, start: Path | None = None) -> 
     held_out = language.Conversations(
         vision.encode(tower, test.images['front']), test.centres['front'], snapshots.KINDS, tokenizer, BINS
     )
-    return _write_metrics(folder, schedule, log, language.measure(trainer, held_out))
+    return _write_metrics(folder, schedule, log, language.measure(trainer, held_out), start)
 
 
 def load_language(out: Path) -> LlavaForConditionalGeneration:
@@ -185,7 +186,7 @@ def train_action(out: Path, schedule: Schedule, start: Path | None = None) -> di
     (folder / 'config.json').write_text(
         json.dumps({**asdict(head.config), 'statistics': values}, indent=1), encoding='utf-8'
     )
-    return _write_metrics(folder, schedule, log, metrics)
+    return _write_metrics(folder, schedule, log, metrics, start)
 
 
 def load_action(out: Path) -> tuple[FlowHead, action.Statistics]:
@@ -219,8 +220,15 @@ def _require(path: Path, stage: str) -> None:
 
 
 def _write_metrics(
-    folder: Path, schedule: Schedule, log: list[dict[str, float]], metrics: dict[str, Any]
+    folder: Path,
+    schedule: Schedule,
+    log: list[dict[str, float]],
+    metrics: dict[str, Any],
+    start: Path | None,
 ) -> dict[str, Any]:
-    summary = {'schedule': asdict(schedule), 'final_loss': log[-1]['loss'] if log else None, **metrics}
+    """Write down how a stage, named by its folder, was trained and what came of it."""
+    before = 'random weights' if start is None else load_bundle(start).manifest.metrics.get(folder.name)
+    loss = log[-1]['loss'] if log else None
+    summary = {'start': before, 'schedule': asdict(schedule), 'final_loss': loss, **metrics}
     (folder / 'metrics.json').write_text(json.dumps(summary, indent=1), encoding='utf-8')
     return summary

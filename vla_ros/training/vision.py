@@ -2,9 +2,9 @@
 
 Two losses. The sigmoid contrastive loss of SigLIP (arXiv 2303.15343) ties an image to its caption. A caption says
 what is there but not where to the millimetre, so a second loss keeps space precise in every patch: for each kind
-of object a patch says whether the object's centre lies in it, and where that is. Both heads are dropped after
-training; the patch features are the visual tokens. The place is that in the image, not that in the patch: nothing
-behind the encoder knows which patch a token came from, unless the token says so itself.
+of object a patch says whether the object's centre lies in it, and where that is: in the image, because nothing behind
+the encoder knows which patch a token came from unless the token says so itself, and in the patch, because that is the
+finer measure. Both heads are dropped after training; the patch features are the visual tokens.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class VisionTrainer(nn.Module):
         # SigLIP starts from t' = log 10, b = -10.
         nn.init.constant_(self.siglip.logit_scale, float(np.log(10.0)))
         nn.init.constant_(self.siglip.logit_bias, -10.0)
-        self.dense = nn.Sequential(nn.LayerNorm(size.width), nn.Linear(size.width, kinds * 3))
+        self.dense = nn.Sequential(nn.LayerNorm(size.width), nn.Linear(size.width, kinds * 5))
 
     def forward(self, pixel_values: Tensor, input_ids: Tensor, centres: Tensor) -> dict[str, Tensor]:
         seen = self.siglip.vision_model(pixel_values=pixel_values, output_hidden_states=True)
@@ -139,48 +139,55 @@ class VisionTrainer(nn.Module):
         logits = image @ words.T * self.siglip.logit_scale.exp() + self.siglip.logit_bias
         same = (input_ids.sort(-1).values[:, None] == input_ids.sort(-1).values[None]).all(-1)
         contrastive = -functional.logsigmoid(torch.where(same, logits, -logits)).sum(-1).mean()
-        presence, place = self.read_dense(self.dense(seen.hidden_states[-1].float()))
-        dense = dense_loss(presence, place, centres, self.size)
+        dense = dense_loss(*self.read_dense(self.dense(seen.hidden_states[-1].float())), centres, self.size)
         return {
             'loss': CONTRASTIVE_SHARE * contrastive + dense,
             'contrastive': contrastive.detach(),
             'dense': dense.detach(),
         }
 
-    def read_dense(self, out: Tensor) -> tuple[Tensor, Tensor]:
-        """(batch, tokens, 3 kinds) to presence logits (batch, tokens, kinds) and places (..., kinds, 2).
+    def read_dense(self, out: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(batch, tokens, 5 kinds) to presence (batch, tokens, kinds), places and offsets (..., kinds, 2).
 
-        A place is a column and a row, in patches from the middle of the image.
+        Presence is a logit. A place is a column and a row, in patches from the middle of the image; an offset the
+        same from the middle of the patch.
         """
-        out = out.unflatten(-1, (self.kinds, 3))
-        return out[..., 0], out[..., 1:]
+        out = out.unflatten(-1, (self.kinds, 5))
+        return out[..., 0], out[..., 1:3], out[..., 3:]
 
 
-def patch_of(centres: Tensor, size: VisionSize) -> tuple[Tensor, Tensor, Tensor]:
-    """The patch index, the place (x, y) in patches from the middle, and whether the object is seen at all."""
+def patch_of(centres: Tensor, size: VisionSize) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The patch index, the place and the offset as ``read_dense`` has them, and whether the object is seen at all."""
     grid = size.image // size.patch
     seen = ~torch.isnan(centres[..., 0])
     scaled = torch.nan_to_num(centres).clamp(0, 1 - 1e-6) * grid
     cell = scaled.floor()
-    return (cell[..., 1] * grid + cell[..., 0]).long(), scaled - grid / 2, seen
+    return (cell[..., 1] * grid + cell[..., 0]).long(), scaled - grid / 2, scaled - cell - 0.5, seen
 
 
-def dense_loss(presence: Tensor, place: Tensor, centres: Tensor, size: VisionSize) -> Tensor:
+def dense_loss(presence: Tensor, place: Tensor, offset: Tensor, centres: Tensor, size: VisionSize) -> Tensor:
     """Which patch an object is in (cross-entropy over patches and 'nowhere'), which kind it is, and where (L1)."""
-    index, target, seen = patch_of(centres, size)
+    index, wanted_place, wanted_offset, seen = patch_of(centres, size)
     # A last, constant logit of 0 stands for 'nowhere'.
     logits = torch.cat([presence.transpose(1, 2), torch.zeros_like(presence[:, :1].transpose(1, 2))], -1)
     wanted = torch.where(seen, index, torch.full_like(index, presence.shape[1]))
     found = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten())
-    there = place.gather(1, index[:, None, :, None].expand(-1, 1, -1, 2))[:, 0]
     count = seen.sum().clamp(min=1)
-    distance = ((there - target).abs().mean(-1) * seen).sum() / count
+    pairs = ((place, wanted_place), (offset, wanted_offset))
+    distance = sum(
+        (((at_patch(x, index) - y).abs().mean(-1) * seen).sum() for x, y in pairs), start=count * 0.0
+    )
     # Shapes are harder to tell than colours: ask outright which kind of object a patch holds.
     kinds = presence.gather(1, index[:, :, None].expand(-1, -1, presence.shape[2]))
     kind = functional.cross_entropy(
         kinds.transpose(1, 2), torch.arange(kinds.shape[1]).expand_as(index), reduction='none'
     )
-    return 3.0 * found + 2.0 * distance + (kind * seen).sum() / count
+    return 3.0 * found + 2.0 * distance / count + (kind * seen).sum() / count
+
+
+def at_patch(values: Tensor, index: Tensor) -> Tensor:
+    """(batch, kinds, 2) of ``values`` (batch, tokens, kinds, 2), each kind's at its patch ``index`` (batch, kinds)."""
+    return values.gather(1, index[:, None, :, None].expand(-1, 1, -1, 2))[:, 0]
 
 
 @torch.no_grad()
@@ -191,12 +198,13 @@ def measure(model: VisionTrainer, images: ImageArray, centres: FloatArray) -> di
     for start in range(0, len(images), 64):
         pixels = torch.from_numpy(normalise(images[start : start + 64]))
         seen = model.siglip.vision_model(pixel_values=pixels, output_hidden_states=True)
-        presence, place = model.read_dense(model.dense(seen.hidden_states[-1]))
+        presence, _, offset = model.read_dense(model.dense(seen.hidden_states[-1]))
         best, cell = presence.max(1)
         truth = torch.from_numpy(centres[start : start + 64])
-        index, _, visible = patch_of(truth, model.size)
+        visible = ~torch.isnan(truth[..., 0])
         grid = model.size.image // model.size.patch
-        where = place.gather(1, cell[:, None, :, None].expand(-1, 1, -1, 2))[:, 0] / grid + 0.5
+        corner = torch.stack([cell % grid, cell // grid], -1)
+        where = (corner + 0.5 + at_patch(offset, cell)) / grid
         said = best > 0
         hits += int((said & visible).sum())
         misses += int((~said & visible).sum())

@@ -22,8 +22,9 @@ from vla_ros.types import NANOSECONDS, VlaError
 
 AUTOSTART = Setting('autostart', True, 'Configure and activate without waiting for a lifecycle manager.')
 PEER_TIMEOUT = Setting(
-    'peer_timeout', 0.2, 'A peer that shows no life for this long in s is lost.', 0.05, 60.0
+    'peer_timeout', 0.2, 'A peer that shows no life for this long is lost.', 0.05, 60.0, unit='s'
 )
+COMMON_SETTINGS = (AUTOSTART, PEER_TIMEOUT)
 DIAGNOSTICS_PERIOD = 1.0  # seconds
 
 
@@ -42,7 +43,7 @@ class VlaNode(LifecycleNode):
         self, name: str, settings: Iterable[Setting], peers: Sequence[str] = (), **options: Any
     ) -> None:
         super().__init__(name, **options)
-        declare(self, (AUTOSTART, PEER_TIMEOUT, *settings))
+        declare(self, (*COMMON_SETTINGS, *settings))
         self.health = Health()
         self.bond = Bond(self, peers, self.setting(PEER_TIMEOUT.name), self.on_peer)
         self.is_active = False

@@ -24,6 +24,7 @@ class Setting:
         minimum, maximum: inclusive range of a number, or of each number of a list; both or none.
         choices: the only values that a text may have; empty means any.
         live: may change while the node runs, and acts at once.
+        unit: of a number, or of each number of a list, as '1/s' or 'rad'; '' if it has none.
     """
 
     name: str
@@ -33,12 +34,13 @@ class Setting:
     maximum: float | None = None
     choices: Sequence[str] = ()
     live: bool = False
+    unit: str = ''
 
     def descriptor(self) -> ParameterDescriptor:
         """How ``ros2 param describe`` shows it."""
         descriptor = ParameterDescriptor(
             name=self.name,
-            description=self.description,
+            description=f'{self.description} [{self.unit}]' if self.unit else self.description,
             read_only=not self.live,
             additional_constraints=f'one of {", ".join(self.choices)}' if self.choices else '',
         )

@@ -39,9 +39,11 @@ from vla_ros.types import NANOSECONDS, Frame, VisualTokens, VlaError
 SETTINGS = (
     *MODEL_SETTINGS,
     Setting('image_transport', 'raw', 'Listen to image_raw or to compressed.', choices=('raw', 'compressed')),
-    Setting('rate', 20.0, 'Token matrices a second at most.', 0.1, 200.0, live=True),
-    Setting('slop', 0.03, 'Largest distance of the stamps of a set of frames in s.', 0.0, 1.0, live=True),
-    Setting('max_frame_age', 0.5, 'Frames older than this in s are refused.', 0.01, 60.0, live=True),
+    Setting('rate', 20.0, 'Token matrices a second at most.', 0.1, 200.0, live=True, unit='1/s'),
+    Setting(
+        'slop', 0.03, 'Largest distance of the stamps of a set of frames.', 0.0, 1.0, live=True, unit='s'
+    ),
+    Setting('max_frame_age', 0.5, 'Frames older than this are refused.', 0.01, 60.0, live=True, unit='s'),
 )
 
 

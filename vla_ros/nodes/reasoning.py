@@ -38,9 +38,19 @@ from vla_ros.types import (
 
 SETTINGS = (
     *MODEL_SETTINGS,
-    Setting('rate', 1.5, 'Thoughts a second while an instruction is being followed.', 0.05, 50.0, live=True),
-    Setting('max_token_age', 1.0, 'Older visual tokens (in s) are not thought about.', 0.01, 60.0, live=True),
-    Setting('max_instruction_length', 500, 'Longer instructions are refused.', 1, 100_000, live=True),
+    Setting('rate', 1.5, 'Thoughts a second while following an order.', 0.05, 50.0, live=True, unit='1/s'),
+    Setting(
+        'max_token_age', 1.0, 'Older visual tokens are not thought about.', 0.01, 60.0, live=True, unit='s'
+    ),
+    Setting(
+        'max_instruction_length',
+        500,
+        'Longer instructions are refused.',
+        1,
+        100_000,
+        live=True,
+        unit='characters',
+    ),
     Setting('base_frame', 'base_link', 'Frame of the robot, above which markers stand.'),
 )
 SHOWN = 80  # characters of a refused instruction that are repeated

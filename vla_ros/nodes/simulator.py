@@ -39,10 +39,22 @@ from vla_ros.types import NANOSECONDS, JointSample, VlaError
 SETTINGS = (
     Setting('seed', 1_000_000, 'Of the scene; takes effect with simulator/reset.', 0, 2**62, live=True),
     Setting('task', '', "What the referee judges, as 'touch:red cube'; begins anew when set.", live=True),
-    Setting('time_limit', 0.0, 'Of the next task in s; 0 is the limit of its kind.', 0.0, 600.0, live=True),
+    Setting(
+        'time_limit', 0.0, 'Of the next task; 0 is the limit of its kind.', 0.0, 600.0, live=True, unit='s'
+    ),
     Setting('speed', 1.0, 'Simulated seconds a second at most.', 0.05, 20.0, live=True),
-    Setting('camera_rate', 20.0, 'Images a simulated second of each camera.', 0.5, 100.0, live=True),
-    Setting('joint_state_rate', 50.0, 'Joint states a simulated second.', 1.0, 200.0, live=True),
+    Setting(
+        'camera_rate',
+        20.0,
+        'Of the images of each camera, in simulated time.',
+        0.5,
+        100.0,
+        live=True,
+        unit='1/s',
+    ),
+    Setting(
+        'joint_state_rate', 50.0, 'Of the joint states, in simulated time.', 1.0, 200.0, live=True, unit='1/s'
+    ),
     Setting('publish_clock', False, 'Simulated time on /clock and in all stamps; cameras hold the world up.'),
     Setting('interpolate_from_desired_state', False, 'As the parameter of a joint_trajectory_controller.'),
     Setting('allow_partial_joints_goal', False, 'As the parameter of a joint_trajectory_controller.'),

@@ -1,0 +1,124 @@
+"""The page of parameters and refusals, docs/parameters.md, from the tables that the nodes themselves use.
+
+``python -m vla_ros.nodes.parameter_page docs/parameters.md`` writes it; without a path it goes to the terminal.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vla_ros.action.refusal import GuardReason
+from vla_ros.graph import NODES, PARAMETERS_FILE
+from vla_ros.nodes.lifecycle import COMMON_SETTINGS
+from vla_ros.nodes.parameters import Setting
+from vla_ros.paths import config_file
+
+TITLE = f"""# Parameters and refusals
+
+Made by `python -m vla_ros.nodes.parameter_page docs/parameters.md` from the tables that the nodes declare their
+parameters from. Do not edit it.
+
+*default* is what a node has without a parameter file; *{PARAMETERS_FILE}* is what
+[config/{PARAMETERS_FILE}](../config/{PARAMETERS_FILE}), which the launch files and `vla_ros run` load, says instead,
+or else empty. A *live* parameter may be set while the node runs, and acts at once; a *read-only* one is given at the
+start. Every node has `use_sim_time`, too.
+"""
+REFUSALS = """## Refusals of the guard
+
+The guard accepts a plan whole or refuses it whole. Each refusal is counted on `/diagnostics` of the node `action` as
+`refused <reason>`. The first three are no faults: they are counted without a warning, and only for a plan that was
+under way. So look at `enabled`, `stopped` and `thought age [s]` there first.
+"""
+COLUMNS = ('name', 'type', 'default', PARAMETERS_FILE, 'range or choices', 'unit', 'change', 'meaning')
+TYPES = {bool: 'bool', int: 'int', float: 'float', str: 'string', list: 'list of float'}
+LARGE = 2**20  # from here on powers of two are shown as such
+
+
+def node_settings() -> dict[str, tuple[Setting, ...]]:
+    """The parameters of each node, in the order of declaration."""
+    return {node.name: (*COMMON_SETTINGS, *import_module(node.module).SETTINGS) for node in NODES}
+
+
+def file_values() -> dict[str, dict[str, Any]]:
+    """What the parameter file that comes along says, by node."""
+    content = yaml.safe_load(config_file(PARAMETERS_FILE).read_text(encoding='utf-8'))
+    return {name.rsplit('/', 1)[-1]: dict(entry['ros__parameters']) for name, entry in content.items()}
+
+
+def page() -> str:
+    """All of docs/parameters.md."""
+    said = file_values()
+    parts = [TITLE]
+    for node in NODES:
+        rows = [row(setting, said.get(node.name, {})) for setting in node_settings()[node.name]]
+        parts.append(f'## {node.name}\n\n{sentence(node.description)}\n\n{table(COLUMNS, rows)}')
+    reasons = [(f'`{reason.value}`', reason.meaning, reason.remedy) for reason in GuardReason]
+    parts.append(f'{REFUSALS}\n{table(("reason", "meaning", "what to do"), reasons)}')
+    return '\n'.join(parts)
+
+
+def sentence(words: str) -> str:
+    """With a capital and a full stop."""
+    return f'{words[0].upper()}{words[1:]}.'
+
+
+def row(setting: Setting, said: Mapping[str, Any]) -> tuple[str, ...]:
+    """One line of a node's table."""
+    other = setting.name in said and said[setting.name] != setting.default
+    return (
+        f'`{setting.name}`',
+        TYPES[type(setting.default)],
+        code(setting.default),
+        code(said[setting.name]) if other else '',
+        allowed(setting),
+        setting.unit,
+        'live' if setting.live else 'read-only',
+        setting.description,
+    )
+
+
+def allowed(setting: Setting) -> str:
+    """What values a parameter may have; '' if its type says it all."""
+    if setting.choices:
+        return ', '.join(code(choice) for choice in setting.choices)
+    if setting.minimum is None or setting.maximum is None:
+        return ''
+    return f'{number(setting.minimum)} to {number(setting.maximum)}'
+
+
+def number(value: float) -> str:
+    """A bound in short."""
+    if isinstance(value, int) and value >= LARGE and value & (value - 1) == 0:
+        return f'2^{value.bit_length() - 1}'
+    return f'{value:g}' if value < LARGE else str(value)
+
+
+def code(value: object) -> str:
+    """A value as a parameter file has it."""
+    if isinstance(value, bool):
+        return f'`{str(value).lower()}`'
+    return f"`'{value}'`" if value == '' else f'`{value}`'
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [heads, ['---'] * len(heads), *rows]
+    return ''.join(f'| {" | ".join(cell.replace("|", chr(92) + "|") for cell in line)} |\n' for line in lines)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write the page to the file named, or to the terminal."""
+    if arguments:
+        Path(arguments[0]).write_text(page(), encoding='utf-8')
+    else:
+        print(page(), end='')
+
+
+if __name__ == '__main__':
+    main(sys.argv[1:])

@@ -168,7 +168,7 @@ def write_bundle(folder: Path, joints: Sequence[str] = JOINTS) -> Path:
         'chunk': {'horizon': 8, 'dt': 0.05, 'representation': 'absolute', 'prefix': 0},
         'normalisation': {'method': 'mean_std', 'state': statistics, 'action': statistics},
         'flow': {'convention': 'pi0', 'steps': 4},
-        'files': {'nothing': {'path': 'nothing', 'sha256': hashlib.sha256(b'').hexdigest()}},
+        'files': {'nothing': {'path': 'nothing.json', 'sha256': hashlib.sha256(b'').hexdigest()}},
         'provenance': {},
         'metrics': {},
     }

@@ -63,7 +63,7 @@ def test_statistics_of_another_robot_are_refused(tmp_path: Path, content: dict[s
 
 def test_a_spread_of_zero_is_refused(tmp_path: Path, content: dict[str, Any]) -> None:
     content['normalisation']['state']['std'][2] = 0.0
-    with pytest.raises(VlaError, match=r'normalisation\.state\.std: expected values above 0'):
+    with pytest.raises(VlaError, match=r'normalisation\.state\.std\.2: .*greater than .*, found 0\.0'):
         _load(tmp_path, content)
 
 

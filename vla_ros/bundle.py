@@ -1,29 +1,42 @@
 """A model on disk: ``manifest.yaml`` and the files it names, validated and checksummed before anything runs.
 
 Nothing is guessed. A loader that finds something else than the manifest says refuses with the key, what was
-expected and what was found.
+expected and what was found. Nothing is believed either: every number has bounds that no robot's model comes near, and
+every file has a kind, a largest size and a place inside of the bundle.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
 
 import numpy as np
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from vla_ros.strict_yaml import read_yaml, write_yaml
 from vla_ros.types import IndexArray, VlaError
 
 MANIFEST = 'manifest.yaml'
 FORMAT = 1
-LARGEST_MANIFEST = 1_000_000  # bytes; a manifest is a page of text
+LARGEST_MANIFEST = 250_000  # bytes; a manifest is a page of text
+LARGEST_FILE = {'.onnx': 2**31, '.safetensors': 2**35, '.json': 2**26}
+"""Bytes, by kind; there are no other kinds. No ONNX file is larger: protobuf ends at 2 GiB."""
+LARGEST_MATRIX = 2**24  # numbers
+MOST_PIXELS = 2**23  # of all cameras together
+SHOWN = 80  # characters of what was found
+
+Size = Annotated[int, Field(gt=0, le=65_536)]
+Mean = Annotated[float, Field(ge=-1000.0, le=1000.0)]
+Spread = Annotated[float, Field(ge=1e-6, le=1000.0)]
+Angle = Annotated[float, Field(ge=-100.0, le=100.0)]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra='forbid', frozen=True)
+    model_config = ConfigDict(extra='forbid', frozen=True, allow_inf_nan=False)
 
 
 class CameraSpec(_Strict):
@@ -32,45 +45,51 @@ class CameraSpec(_Strict):
     name: str = Field(pattern=r'^[a-z][a-z0-9_]*$')
     width: int = Field(gt=0, le=4096)
     height: int = Field(gt=0, le=4096)
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    tokens: int = Field(gt=0)
+    mean: tuple[Mean, Mean, Mean]
+    std: tuple[Spread, Spread, Spread]
+    tokens: Size
 
 
 class ReasoningSpec(_Strict):
     """System 2: which cameras it looks at, the size of its decoder and the words it may use."""
 
-    cameras: tuple[str, ...]
-    layers: int = Field(gt=0)
-    heads: int = Field(gt=0)
-    head_width: int = Field(gt=0)
-    max_new_tokens: int = Field(gt=0)
-    context: int = Field(gt=0)
-    location_bins: int = Field(gt=1)
+    cameras: tuple[str, ...] = Field(min_length=1)
+    layers: int = Field(gt=0, le=1000)
+    heads: int = Field(gt=0, le=1000)
+    head_width: Size
+    max_new_tokens: Size
+    context: int = Field(gt=0, le=10_000_000)
+    location_bins: int = Field(gt=1, le=10_000)
     location_camera: str
 
 
 class MatrixSpec(_Strict):
     """A matrix that passes between the rooms: at most ``rows`` rows, exactly ``width`` columns."""
 
-    rows: int = Field(gt=0)
-    width: int = Field(gt=0)
+    rows: Size
+    width: Size
+
+    @model_validator(mode='after')
+    def _fits_into_memory(self) -> MatrixSpec:
+        if self.rows * self.width > LARGEST_MATRIX:
+            raise ValueError(f'expected at most {LARGEST_MATRIX} numbers, found {self.rows} x {self.width}')
+        return self
 
 
 class RobotSpec(_Strict):
     """The joints in the order of every vector in this bundle; ``rest`` is where the arm waits, in ``units``."""
 
-    name: str
-    joints: tuple[str, ...]
+    name: Name
+    joints: tuple[Name, ...] = Field(min_length=1, max_length=100)
     units: Literal['rad']
-    rest: tuple[float, ...]
+    rest: tuple[Angle, ...]
 
 
 class ChunkSpec(_Strict):
     """An action chunk: ``horizon`` steps, ``dt`` seconds apart; ``prefix`` is the longest clean prefix in training."""
 
-    horizon: int = Field(gt=0)
-    dt: float = Field(gt=0)
+    horizon: int = Field(gt=0, le=1000)
+    dt: float = Field(ge=0.001, le=1.0)
     representation: Literal['relative', 'absolute']
     prefix: int = Field(ge=0)
 
@@ -78,8 +97,8 @@ class ChunkSpec(_Strict):
 class StatisticsSpec(_Strict):
     """Mean and standard deviation a joint."""
 
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    mean: tuple[Mean, ...]
+    std: tuple[Spread, ...]
 
 
 class NormalisationSpec(_Strict):
@@ -94,23 +113,33 @@ class FlowSpec(_Strict):
     """How noise becomes an action chunk: the convention of time and the number of Euler steps in the graph."""
 
     convention: Literal['groot', 'pi0']
-    steps: int = Field(gt=0)
+    steps: int = Field(gt=0, le=1000)
 
 
 class FileSpec(_Strict):
-    """A file of the bundle, relative to the manifest, with its checksum."""
+    """A file of the bundle, relative to the manifest, with its checksum. Its ending tells what it is."""
 
-    path: str
+    path: str = Field(max_length=1000)
     sha256: str = Field(pattern=r'^[0-9a-f]{64}$')
+
+    @field_validator('path')
+    @classmethod
+    def _is_of_a_kind_and_inside(cls, path: str) -> str:
+        pure = PurePosixPath(path)
+        if pure.is_absolute() or '..' in pure.parts or '\\' in path or not path.isprintable():
+            raise ValueError('must stay inside of the bundle: expected a relative path')
+        if pure.suffix not in LARGEST_FILE:
+            raise ValueError(f'expected a file of a kind in {sorted(LARGEST_FILE)}')
+        return path
 
 
 class Manifest(_Strict):
     """Everything that a node must know of a model before it loads it."""
 
     format: Literal[1]
-    name: str
+    name: Name
     licence: str
-    cameras: tuple[CameraSpec, ...]
+    cameras: tuple[CameraSpec, ...] = Field(min_length=1, max_length=16)
     tokens: MatrixSpec
     thought: MatrixSpec
     reasoning: ReasoningSpec
@@ -118,7 +147,7 @@ class Manifest(_Strict):
     chunk: ChunkSpec
     normalisation: NormalisationSpec
     flow: FlowSpec
-    files: dict[str, FileSpec]
+    files: dict[str, FileSpec] = Field(max_length=100)
     provenance: dict[str, Any]
     metrics: dict[str, Any]
 
@@ -140,10 +169,12 @@ class Manifest(_Strict):
             raise ValueError(
                 f'tokens.rows: expected {tokens}, the sum over cameras, found {self.tokens.rows}'
             )
-        for key in ('state', 'action'):
-            if min(getattr(self.normalisation, key).std) <= 0:
-                raise ValueError(f'normalisation.{key}.std: expected values above 0')
+        pixels = sum(camera.width * camera.height for camera in self.cameras)
+        if pixels > MOST_PIXELS:
+            raise ValueError(f'cameras: expected at most {MOST_PIXELS} pixels together, found {pixels}')
         names = [camera.name for camera in self.cameras]
+        _require_unlike('cameras', names)
+        _require_unlike('robot.joints', self.robot.joints)
         for name in (*self.reasoning.cameras, self.reasoning.location_camera):
             if name not in names:
                 raise ValueError(f'reasoning.cameras: expected some of {names}, found {name!r}')
@@ -165,20 +196,25 @@ class Bundle:
         """The path of one of the manifest's files, checked against its SHA-256.
 
         Raises:
-            VlaError: the key is not in the manifest, the file is missing or was altered.
+            VlaError: the key is not in the manifest; the file is missing, too large, was altered or, by a link, lies
+            outside of the bundle.
         """
         spec = self.manifest.files.get(key)
         if spec is None:
             raise VlaError(
                 f'{self.folder / MANIFEST}: files.{key} is missing; found {sorted(self.manifest.files)}'
             )
+        where = f'{self.folder / MANIFEST}: files.{key}'
         path = (self.folder / spec.path).resolve()
         if not path.is_relative_to(self.folder.resolve()):
             raise VlaError(
-                f'{self.folder / MANIFEST}: files.{key} must stay inside the bundle, found {spec.path!r}'
+                f'{where} must stay inside of the bundle, found {spec.path!r}, which leads to {path}'
             )
         if not path.is_file():
             raise VlaError(f'{path} is missing; restore the bundle {self.manifest.name!r}')
+        largest, size = LARGEST_FILE[Path(spec.path).suffix], path.stat().st_size
+        if size > largest:
+            raise VlaError(f'{where}: expected at most {largest} bytes, found {size}')
         found = sha256(path)
         if found != spec.sha256:
             raise VlaError(
@@ -215,12 +251,7 @@ def load_bundle(folder: Path) -> Bundle:
     path = folder / MANIFEST
     if not path.is_file():
         raise VlaError(f'{path} is missing; a bundle is a folder with a {MANIFEST}')
-    if path.stat().st_size > LARGEST_MANIFEST:
-        raise VlaError(f'{path}: expected at most {LARGEST_MANIFEST} bytes, found {path.stat().st_size}')
-    try:
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise VlaError(f'{path} is not YAML: {str(error).splitlines()[0]}') from error
+    content = read_yaml(path, LARGEST_MANIFEST)
     try:
         return Bundle(folder, Manifest.model_validate(content))
     except ValidationError as error:
@@ -231,15 +262,23 @@ def _first_problem(error: ValidationError) -> str:
     problem = error.errors()[0]
     key = '.'.join(str(part) for part in problem['loc']) or 'manifest'
     found = problem.get('input')
-    shown = '' if isinstance(found, (dict, list)) else f', found {found!r}'
+    shown = '' if isinstance(found, (dict, list)) else f', found {_short(repr(found))}'
     more = f' (and {error.error_count() - 1} more)' if error.error_count() > 1 else ''
-    return f'{key}: {problem["msg"]}{shown}{more}'
+    sentence = problem['msg'].removeprefix('Value error, ')
+    return f'{_short(key)}: {sentence}{shown}{more}'
+
+
+def _short(text: str) -> str:
+    """One line of it that is not too long to read."""
+    line = ''.join(c if c.isprintable() else '?' for c in text)
+    return line if len(line) <= SHOWN else f'{line[:SHOWN]}...'
+
+
+def _require_unlike(key: str, names: Sequence[str]) -> None:
+    if len(set(names)) != len(names):
+        raise ValueError(f'{key}: expected names that differ, found {list(names)}')
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write ``manifest.yaml`` into the bundle's folder, keys in the order of the schema."""
-    content = manifest.model_dump(mode='json')
-    (folder / MANIFEST).write_text(
-        yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True),
-        encoding='utf-8',
-    )
+    write_yaml(folder / MANIFEST, manifest.model_dump(mode='json'))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from vla_ros.onnx_file import require_whole
 from vla_ros.types import VlaError
 
 PROVIDERS = {
@@ -27,7 +28,7 @@ def open_session(path: Path, provider: str = 'cpu', *, allow_fallback: bool = Fa
 
     Raises:
         VlaError: ONNX Runtime is not installed, the provider is unknown or could not be had and
-            ``allow_fallback`` is false, or the file is not a model.
+            ``allow_fallback`` is false, or the file is not a model or not a whole one.
     """
     if provider not in PROVIDERS:
         raise VlaError(f'provider: expected one of {sorted(PROVIDERS)}, found {provider!r}')
@@ -37,6 +38,7 @@ def open_session(path: Path, provider: str = 'cpu', *, allow_fallback: bool = Fa
         raise VlaError(
             'onnxruntime is not installed; pip install onnxruntime-gpu (or onnxruntime)'
         ) from error
+    require_whole(path)
     onnxruntime.set_default_logger_severity(4)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

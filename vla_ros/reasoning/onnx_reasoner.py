@@ -28,7 +28,11 @@ class OnnxReasoner:
         self._manifest = bundle.manifest
         self._spec = bundle.manifest.reasoning
         self._rows = bundle.rows_of(self._spec.cameras)
-        self._tokenizer = Tokenizer.from_file(str(bundle.file('tokenizer')))
+        path = bundle.file('tokenizer')
+        try:
+            self._tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises nothing more precise
+            raise VlaError(f'{path} is no tokenizer: {str(error).splitlines()[0][:200]}') from error
         self._session: Any = open_session(bundle.file('language'), provider, allow_fallback=allow_fallback)
         self._answer, self._end = (self._id(token) for token in (trace.ANSWER, trace.END_ANSWER))
 

@@ -21,10 +21,10 @@ THINK, END_THINK, ANSWER, END_ANSWER = '<think>', '</think>', '<answer>', '</ans
 UNKNOWN_ORDER = 'unknown'
 CANNOT = 'i do not know how to do that'
 
-_LOCATION = re.compile(r'<loc_(\d+)>')
+_LOCATION = re.compile(r'<loc_([0-9]{1,9})>')  # not \d, which is any script's digits, nor without an end
 _ANSWER = re.compile(
-    r'^<think>(?P<thinking>[^<]*(?:<loc_\d+>[^<]*)*)</think>\s*<answer>\s*(?P<verdict>go|refuse):\s*'
-    r'(?P<words>[a-z][a-z ]*?)\s*(?:<loc_(?P<column>\d+)>\s*<loc_(?P<row>\d+)>\s*)?</answer>\s*$'
+    r'^<think>(?P<thinking>[^<]*(?:<loc_[0-9]{1,9}>[^<]*)*)</think>\s*<answer>\s*(?P<verdict>go|refuse):\s*'
+    r'(?P<words>[a-z][a-z ]*?)\s*(?:<loc_(?P<column>[0-9]{1,9})>\s*<loc_(?P<row>[0-9]{1,9})>\s*)?</answer>\s*$'
 )
 
 

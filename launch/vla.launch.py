@@ -63,6 +63,11 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 'log_level', default_value='info', choices=LOG_LEVELS, description='Log level of all nodes.'
             ),
+            DeclareLaunchArgument(
+                'enclaves',
+                default_value='',
+                description='SROS2 enclave that holds one for each node, as /vla_ros; empty: none.',
+            ),
             OpaqueFunction(function=start),
         ]
     )
@@ -85,6 +90,7 @@ def start(context: LaunchContext) -> list[SetEnvironmentVariable | Node]:
         autostart=value('autostart') == 'true' if value('autostart') else None,
         use_sim_time=value('use_sim_time') == 'true',
         log_level=value('log_level'),
+        enclaves=value('enclaves'),
     )
     variables = environment(os.environ, simulator=simulator)
     return [
@@ -95,6 +101,7 @@ def start(context: LaunchContext) -> list[SetEnvironmentVariable | Node]:
 
 def node(process: Process) -> Node:
     """A process as a launch action; one with several nodes must not be given a name, or all of them take it."""
+    enclave = ['--enclave', process.enclave] if process.enclave else []
     common = {
         'package': PACKAGE,
         'executable': process.executable,
@@ -102,7 +109,7 @@ def node(process: Process) -> Node:
         'parameters': [*map(str, process.parameter_files), dict(process.parameters)],
         'remappings': list(process.remaps),
         'arguments': list(process.arguments),
-        'ros_arguments': ['--log-level', process.log_level],
+        'ros_arguments': ['--log-level', process.log_level, *enclave],
         'output': 'screen',
     }
     if len(process.nodes) > 1:

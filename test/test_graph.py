@@ -103,11 +103,24 @@ def test_what_is_asked_for_reaches_every_process(tmp_path: Path) -> None:
         ({'robot': 'r2d2'}, r"robot: expected one of \['so101'\], found 'r2d2'"),
         ({'bundle': 'nosuchmodel'}, "bundle: expected .* found 'nosuchmodel'"),
         ({'parameters_file': Path('/no/such.yaml')}, "params_file: expected .* found '/no/such.yaml'"),
+        (
+            {'composed': True, 'enclaves': '/vla_ros'},
+            "enclaves: expected '' for composed .* found '/vla_ros'",
+        ),
     ],
 )
 def test_what_does_not_exist_is_refused_in_one_sentence(wrong: dict[str, object], sentence: str) -> None:
     with pytest.raises(VlaError, match=sentence):
         processes(simulator=False, **wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize('root', ['/vla_ros', 'vla_ros/'])
+def test_given_enclaves_when_asked_then_each_process_has_the_one_of_its_node(root: str) -> None:
+    for process in processes(simulator=True, enclaves=root):
+        assert process.enclave == f'/vla_ros/{process.executable}'
+        words = process.command()
+        assert words[words.index('--enclave') + 1] == process.enclave
+    assert all('--enclave' not in process.command() for process in processes(simulator=True))
 
 
 def test_a_command_without_wishes_has_no_ros_arguments() -> None:

@@ -29,6 +29,7 @@ ARGUMENTS = {
     'composed': 'false',
     'simulator': 'false',
     'log_level': 'info',
+    'enclaves': '',
 }
 
 
@@ -151,6 +152,12 @@ def test_given_all_arguments_when_launched_then_they_win_over_the_parameter_file
         given = {'use_sim_time': True, 'bundle': str(tmp_path), 'autostart': False}
         assert node.options['parameters'] == [str(file), given]
         assert node.options['ros_arguments'] == ['--log-level', 'debug']
+
+
+def test_given_enclaves_when_launched_then_each_node_has_its_own(stand_ins: None) -> None:
+    for node in nodes(enclaves='/vla_ros'):
+        given = ['--log-level', 'info', '--enclave', f'/vla_ros/{node.options["name"]}']
+        assert node.options['ros_arguments'] == given
 
 
 def test_given_autostart_true_when_launched_then_the_nodes_are_told_so(stand_ins: None) -> None:

@@ -76,6 +76,7 @@ class Process:
         remaps: (from, to) names.
         arguments: of the executable itself.
         log_level: 'debug', 'info', 'warn', 'error' or 'fatal'.
+        enclave: of SROS2, whose keys and rights the process has; '' is none.
     """
 
     executable: str
@@ -86,6 +87,7 @@ class Process:
     remaps: tuple[Remap, ...] = ()
     arguments: tuple[str, ...] = ()
     log_level: str = 'info'
+    enclave: str = ''
 
     def command(self, *, python: str = sys.executable) -> list[str]:
         """The command line that starts this process without a launch system."""
@@ -98,6 +100,7 @@ class Process:
             remaps=self.remaps,
             namespace=self.namespace,
             log_level=self.log_level,
+            enclave=self.enclave,
         )
 
 
@@ -112,6 +115,7 @@ def processes(
     autostart: bool | None = None,
     use_sim_time: bool = False,
     log_level: str = 'info',
+    enclaves: str = '',
     parameters: Mapping[str, Value] | None = None,
 ) -> tuple[Process, ...]:
     """The processes of a whole graph, in the order in which data flows.
@@ -124,11 +128,14 @@ def processes(
         bundle: path or name of a bundle; '' leaves it to the parameter file.
         autostart: whether the nodes configure and activate themselves; None leaves it to the parameter file.
         use_sim_time: nodes take the time from /clock; the simulator then publishes it.
+        enclaves: SROS2 enclave that holds one of the same name for each node; '' is none.
         parameters: more values, for all nodes.
 
     Raises:
-        VlaError: an unknown robot or bundle, or a parameter file that is missing.
+        VlaError: an unknown robot or bundle, a parameter file that is missing, or enclaves for composed nodes.
     """
+    if composed and enclaves:
+        raise VlaError(f"enclaves: expected '' for composed nodes, which share one, found {enclaves!r}")
     if robot not in ROBOTS:
         raise VlaError(f'robot: expected one of {sorted(ROBOTS)}, found {robot!r}')
     file = parameters_file or config_file(PARAMETERS_FILE)
@@ -155,7 +162,16 @@ def processes(
     )
     if composed:
         return (shared,)
-    return tuple(replace(shared, executable=name, nodes=(name,), arguments=()) for name in names)
+    return tuple(
+        replace(
+            shared,
+            executable=name,
+            nodes=(name,),
+            arguments=(),
+            enclave=f'/{enclaves.strip("/")}/{name}' if enclaves else '',
+        )
+        for name in names
+    )
 
 
 def command(
@@ -168,6 +184,7 @@ def command(
     remaps: Sequence[Remap] = (),
     namespace: str = '',
     log_level: str = '',
+    enclave: str = '',
 ) -> list[str]:
     """The command line that runs a module of ``vla_ros.nodes`` with the given ROS arguments."""
     ros: list[str] = []
@@ -181,6 +198,8 @@ def command(
         ros += ['-r', f'__ns:=/{namespace.strip("/")}']
     if log_level:
         ros += ['--log-level', log_level]
+    if enclave:
+        ros += ['--enclave', enclave]
     return [python, '-m', f'vla_ros.nodes.{executable}', *arguments, *(['--ros-args', *ros] if ros else [])]
 
 

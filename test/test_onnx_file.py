@@ -10,11 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+pytest.importorskip('onnx')
+
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
 from vla_ros.onnx_file import COMPILED, DATA_LOCATION, EXTERNAL_DATA, INSIDE, OP_TYPE, require_whole
 from vla_ros.types import VlaError
-
-onnx = pytest.importorskip('onnx')
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 SHIPPED = Path(__file__).parent.parent / 'models' / 'tabletop'
 FLOATS = helper.make_tensor_value_info('x', TensorProto.FLOAT, [2])

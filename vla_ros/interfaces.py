@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from vla_ros.graph import MODEL_NODES, NODES
+
 PARAMETER_SERVICES = (
     'describe_parameters',
     'get_parameter_types',
@@ -29,7 +31,6 @@ SWITCHES = ('action/enable', 'action/stop', 'action/reset')
 COMMANDS = 'joint_trajectory'
 WORDS = 'instruction'
 
-NODES = ('simulator', 'perception', 'reasoning', 'action')
 OPERATOR, MAINTAINER, OBSERVER = 'operator', 'maintainer', 'observer'
 NODE_NAMES = {OPERATOR: 'person', MAINTAINER: 'maintainer', OBSERVER: 'recorder'}
 """What the nodes of people are called; the others are called as they are here."""
@@ -103,13 +104,13 @@ def interfaces(cameras: Sequence[str], *, simulator: bool) -> dict[str, Interfac
             serves=SWITCHES,
         ),
         OPERATOR: _operator(simulator),
-        MAINTAINER: _maintainer(NODES if simulator else NODES[1:]),
+        MAINTAINER: _maintainer([spec.name for spec in (NODES if simulator else MODEL_NODES)]),
         OBSERVER: node_interface(NODE_NAMES[OBSERVER]) | Interface(subscribes=_recorded(cameras)),
     }
     if simulator:
         each = {'simulator': _simulator(cameras), **each}
-        for name in NODES:
-            each[name] |= Interface(subscribes=('/clock',))
+        for spec in NODES:
+            each[spec.name] |= Interface(subscribes=('/clock',))
     return each
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,17 @@ from hypothesis import strategies as st  # noqa: E402
 from vla_ros.reasoning.prompt import prompt  # noqa: E402
 from vla_ros.reasoning.trace import Sighting, read, write  # noqa: E402
 from vla_ros.training.decoder import CachedDecoder, empty_cache, rotate  # noqa: E402
-from vla_ros.training.language import LanguageSize, LanguageTrainer, build_llava, orders  # noqa: E402
+from vla_ros.training.language import (  # noqa: E402
+    LanguageSize,
+    LanguageTrainer,
+    build_llava,
+    locations,
+    orders,
+    patches_of,
+    place_embeddings,
+    pointing_loss,
+    word_losses,
+)
 from vla_ros.training.tokenizer import train_tokenizer  # noqa: E402
 from vla_ros.types import Verdict  # noqa: E402
 
@@ -117,3 +129,66 @@ def test_orders_ask_for_what_the_trace_says() -> None:
             assert verdict.subtask in ('touch red cube', 'touch blue cube')
         elif verdict.subtask.startswith('there is no'):
             assert verdict.subtask.endswith(('red cylinder', 'blue cylinder'))
+
+
+def test_near_places_begin_more_alike_than_far_ones() -> None:
+    torch.manual_seed(0)
+    places = place_embeddings(64, 96)
+    alike = torch.nn.functional.cosine_similarity(places[:, None], places[None], dim=-1)
+    assert float(places.std()) == pytest.approx(1.0, abs=1e-3)
+    assert (alike[32, 33:48].diff() < 0).all()
+    assert float(alike[32, 33]) > 0.9
+
+
+def test_a_place_next_to_the_true_one_costs_less_than_one_far_away_and_words_cost_what_they_cost() -> None:
+    places = range(4, 20)
+    labels = torch.tensor([12, 12, 1])
+    logits = torch.full((3, 24), -10.0)
+    logits[0, 13] = logits[1, 19] = logits[2, 2] = 10.0
+    near, far, word = word_losses(logits, labels, places)
+    assert near < far
+    assert float(word) == pytest.approx(float(torch.nn.functional.cross_entropy(logits[2:], labels[2:])))
+
+
+def test_the_place_that_costs_least_is_the_true_one() -> None:
+    places = range(4, 20)
+    costs = []
+    for place in places:
+        logits = torch.full((1, 24), -10.0)
+        logits[0, place] = 10.0
+        costs.append(float(word_losses(logits, torch.tensor([9]), places)))
+    assert int(np.argmin(costs)) == 9 - places.start
+
+
+def test_a_pair_of_locations_names_the_patch_that_it_lies_in() -> None:
+    places = range(10, 26)  # 16 bins over 4 x 4 patches
+    labels = torch.tensor([[1, 10 + 5, 10 + 15, 2, 10, 10, 10 + 15, 10 + 4]])
+    # Columns and rows are 4 bins wide: (5, 15) is column 1, row 3; (0, 0) the first; (15, 4) column 3, row 1.
+    assert patches_of(labels, places, 16).tolist() == [[-1, 13, 13, -1, 0, 0, 7, 7]]
+
+
+def test_pointing_costs_nothing_when_all_attention_goes_where_it_should() -> None:
+    patches = torch.tensor([[2, -1]])
+    looks = torch.zeros(1, 2, 4)
+    looks[0, 0, 2] = 1.0
+    assert float(pointing_loss(looks, patches)) == pytest.approx(0.0, abs=1e-5)
+    looks[0, 0] = 0.25
+    assert float(pointing_loss(looks, patches)) == pytest.approx(np.log(4), abs=1e-4)
+
+
+def test_the_loss_learns_from_places_and_pointing_alike(llava, tokenizer) -> None:  # type: ignore[no-untyped-def]
+    trainer = LanguageTrainer(copy.deepcopy(llava), locations(tokenizer))
+    trace = write([Sighting('red cube', 0.1, 0.9)], 'touch', 'red cube', BINS)
+    ids = tokenizer(prompt('touch it') + trace)['input_ids']
+    weights = [1.0] * len(ids)
+    batch = {'visual': torch.randn(1, 4, 24), 'ids': torch.tensor([ids]), 'labels': torch.tensor([ids])}
+    optimiser = torch.optim.Adam(trainer.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(30):
+        out = trainer(**batch, weights=torch.tensor([weights]))
+        out['loss'].backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        losses.append((float(out['loss'].detach()), float(out['pointing'])))
+    assert losses[-1][0] < losses[0][0]
+    assert losses[-1][1] < losses[0][1]

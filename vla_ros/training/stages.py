@@ -105,7 +105,7 @@ def train_language(out: Path, schedule: Schedule, start: Path | None = None) -> 
         model.model.language_model.load_state_dict(earlier.model.language_model.state_dict())
     data = language.Conversations(tokens, centres, snapshots.KINDS, tokenizer, BINS)
     folder = out / 'language'
-    trainer = language.LanguageTrainer(model)
+    trainer = language.LanguageTrainer(model, language.locations(tokenizer))
     log = fit(trainer, data, folder / 'run', schedule, language.collate)
     model.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))

@@ -15,6 +15,10 @@ from vla_ros.types import NANOSECONDS, DoubleArray, JointSample, VlaError
 JOINTS = len(JOINT_NAMES)
 START_SPREAD = 0.03
 """Standard deviation in rad of the joints around the rest pose when a generator is given."""
+RIM = 0.005
+"""Metres from a bowl's or plate's rim inwards that still count as its edge."""
+STACKED = 0.040
+"""Height in metres of an object's centre from which on it lies on top of something else, not in a bowl or a plate."""
 
 
 class World:
@@ -28,6 +32,7 @@ class World:
         self._bodies = {thing.name: self.model.body(thing.name).id for thing in scene.objects}
         self._body_names = {body: name for name, body in self._bodies.items()}
         self._gripper_bodies = {self.model.body(name).id for name in GRIPPER_BODIES}
+        self._hand = self.model.body('gripper').id
         self._tip = self.model.site('gripper_tip').id
         self._lower, self._upper = self.model.actuator_ctrlrange[:JOINTS].T.copy()
         start = np.array(REST_POSE)
@@ -88,6 +93,10 @@ class World:
             rise = upright * thing.height / 2 + math.sqrt(1 - upright**2) * thing.radius
         return self.data.xpos[body] + np.array([0.0, 0.0, rise])
 
+    def object_rotation(self, name: str) -> DoubleArray:
+        """Rotation (3, 3) of the named object; its columns are the object's axes in the world frame."""
+        return self.data.xmat[self._body(name)].reshape(3, 3).copy()
+
     def object_speed(self, name: str) -> float:
         """Linear speed of the named object in m/s."""
         return float(np.linalg.norm(self.data.cvel[self._body(name)][3:]))
@@ -95,6 +104,10 @@ class World:
     def gripper_tip(self) -> DoubleArray:
         """Where the closed fingertips meet (3,), world frame, metres."""
         return self.data.site_xpos[self._tip].copy()
+
+    def gripper_rotation(self) -> DoubleArray:
+        """Rotation (3, 3) of the gripper: x from the fixed to the moving jaw, z against the approach."""
+        return self.data.xmat[self._hand].reshape(3, 3).copy()
 
     def contacts(self) -> set[str]:
         """Names of the objects that the gripper (either jaw or its housing) touches."""
@@ -105,6 +118,30 @@ class World:
                 if gripper in self._gripper_bodies and other in self._body_names:
                     touched.add(self._body_names[int(other)])
         return touched
+
+    def held(self) -> set[str]:
+        """Names of the objects that both jaws touch."""
+        pairs = self._touching_bodies()
+        return {
+            name
+            for body, name in self._body_names.items()
+            if all((jaw, body) in pairs or (body, jaw) in pairs for jaw in self._gripper_bodies)
+        }
+
+    def inside(self, name: str, container: str) -> bool:
+        """Whether the named object lies in the bowl or on the plate, let go or not."""
+        away = self.object_position(name) - self.object_position(container)
+        within = math.hypot(away[0], away[1]) < self.scene.object(container).radius - RIM
+        low = bool(self.object_position(name)[2] < STACKED)
+        return within and low and self.touching(name, container)
+
+    def touching(self, name: str, other: str) -> bool:
+        """Whether the two named objects touch each other."""
+        first, second = self._body(name), self._body(other)
+        return bool({(first, second), (second, first)} & self._touching_bodies())
+
+    def _touching_bodies(self) -> set[tuple[int, int]]:
+        return {(int(a), int(b)) for a, b in self.model.geom_bodyid[self.data.contact.geom]}
 
     def _body(self, name: str) -> int:
         if name not in self._bodies:

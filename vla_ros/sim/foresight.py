@@ -16,6 +16,8 @@ class Foresight:
 
     def __init__(self, world: World, task: Task) -> None:
         self._world, self._copy = world, World(world.scene)
+        # The expert notes where the object of a push stands now, which need not be where the scene had it.
+        self._catch_up()
         self._expert = Expert(self._copy, task)
 
     def targets(self, count: int, prefix: DoubleArray | None = None) -> DoubleArray:
@@ -23,10 +25,13 @@ class Foresight:
 
         ``prefix`` (known, 6) are targets that will be followed first, whatever the expert would have done.
         """
-        mujoco.mj_copyData(self._copy.data, self._copy.model, self._world.data)
+        self._catch_up()
         targets = [] if prefix is None else list(prefix[:count])
         for index in range(count):
             if index == len(targets):
                 targets.append(self._expert.action())
             self._copy.follow(targets[index], PERIOD)
         return np.array(targets)
+
+    def _catch_up(self) -> None:
+        mujoco.mj_copyData(self._copy.data, self._copy.model, self._world.data)

@@ -108,6 +108,18 @@ def test_given_an_object_that_slips_from_the_jaws_when_the_expert_goes_on_then_i
     assert attempt(world, task).success
 
 
+def test_given_a_held_object_when_the_fingers_target_is_off_by_3_degrees_then_it_stays_held() -> None:
+    """A learner's error, or a disturbance of the targets, must not open the jaws."""
+    world, task = order('pick', 3)
+    attempt(world, task)
+    expert = Expert(world, task)
+    for _ in range(20):
+        target = expert.action()
+        target[5] += 0.05
+        world.follow(target, PERIOD)
+        assert task.object in world.held()
+
+
 def test_given_a_push_that_lost_its_object_when_the_expert_goes_on_then_it_goes_behind_it_again() -> None:
     world, task = order('push', 2)
     expert, name = Expert(world, task), str(task.object)

@@ -23,6 +23,8 @@ ROLL_READY = 0.15
 """Radians from the wanted wrist_roll within which the fingers may come down."""
 SQUEEZING = 0.3
 """Speed in rad/s of the gripper joint below which the jaws have come to rest on the object."""
+SQUEEZE = 0.10
+"""Radians that the gripper's target stays ahead of jaws that hold an object: an error of half of it still holds."""
 ABOVE_RIM = (0.006, 0.003)
 """Metres above a rim that the fingertips and the object's lowest point keep when the object is let go."""
 RELEASE = (0.010, 0.006)
@@ -41,7 +43,7 @@ def pick_goal(steering: Steering, name: str) -> Goal:
         return _reach_for(steering, name, tip, grip)
     point = tip.position.copy()
     point[2] += LIFT - lowest_point(world, name)
-    return Goal(point, 0.0, GRIPPER_CLOSED, roll=_roll(world), ready=True)
+    return Goal(point, 0.0, GRIPPER_CLOSED, squeeze=SQUEEZE, roll=_roll(world), ready=True)
 
 
 def put_goal(steering: Steering, name: str, target: str) -> Goal:
@@ -61,7 +63,14 @@ def put_goal(steering: Steering, name: str, target: str) -> Goal:
     point = np.array([*(tip.position[:2] + away), drop])
     travelling = steering.clear_height(carried=name) + hanging
     return Goal(
-        point, 0.0, GRIPPER_CLOSED, roll=_roll(world), ready=True, travelling=travelling, funnel=SHAFT
+        point,
+        0.0,
+        GRIPPER_CLOSED,
+        squeeze=SQUEEZE,
+        roll=_roll(world),
+        ready=True,
+        travelling=travelling,
+        funnel=SHAFT,
     )
 
 

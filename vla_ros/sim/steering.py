@@ -65,6 +65,7 @@ class Goal:
         tilt: angle of the approach axis from straight down, rad.
         gripper: target of the gripper joint, rad.
         press: force downwards once there, N.
+        squeeze: how far in rad the gripper joint's target stays ahead of the joint, on an object between the jaws.
         depth: how far the point is below the surface that is pressed on, m.
         roll: target of wrist_roll, rad; None is straight, at once.
         ready: whether the fingers may come down; None when the gripper is near its target.
@@ -78,6 +79,7 @@ class Goal:
     gripper: float
     press: float = 0.0
     depth: float = 0.0
+    squeeze: float = 0.0
     roll: float | None = None
     ready: bool | None = None
     travelling: float | None = None
@@ -120,6 +122,7 @@ class Steering:
         velocity = np.clip(velocity, -JOINT_SPEED, JOINT_SPEED)
         sag = self.world.data.qfrc_bias[: len(velocity)] / self._stiffness
         lead = velocity * (PERIOD + self._lag)
+        lead[ARM_JOINTS] = min(lead[ARM_JOINTS], -goal.squeeze) if goal.squeeze else lead[ARM_JOINTS]
         landed = landed_share(tip, goal)
         if landed > 0.0:
             torque = -goal.press * self._kinematics.jacobian(sample.positions)[2]

@@ -19,7 +19,7 @@ from vla_ros.cli import app
 from vla_ros.paths import config_file
 
 PASSED_ON = {'train': [], 'export': ['bundle']}  # to the app of training, which needs torch
-SHARED = {'types', 'bundle', 'paths', 'runtime', 'graph'}
+SHARED = {path.stem for path in (ROOT / 'vla_ros').glob('*.py')} - {'cli'}  # by all rooms
 Command = tuple[str, list[str]]
 
 

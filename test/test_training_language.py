@@ -20,8 +20,10 @@ from vla_ros.training.language import (  # noqa: E402
     LanguageSize,
     LanguageTrainer,
     build_llava,
-    locations,
     orders,
+)
+from vla_ros.training.places import (  # noqa: E402
+    locations,
     patches_of,
     place_embeddings,
     pointing_loss,

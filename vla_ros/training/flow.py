@@ -30,7 +30,7 @@ class FlowConfig:
     thought_width: int = 192
     width: int = 192
     heads: int = 6
-    pairs: int = 4  # of one cross-attention block and one self-attention block
+    pairs: int = 2  # of one cross-attention block and one self-attention block
     steps: int = 4
 
 

@@ -4,14 +4,11 @@ The language model is a Llama decoder; the frozen SigLIP encoder's patch feature
 perceptron into its embedding space and stand in front of the words (LLaVA, arXiv 2304.08485). Only the answer is
 learned: the loss counts the trace, not the image and not the order.
 
-A place is a word, but one with neighbours: location tokens start from embeddings in which near bins are near, and a
-place that is one bin off counts as almost right. And one attention head is taught to look at the patch that a place is
-in while the place is written. Without that the places of a scene stay guesses for thousands of steps.
+Places are learned as words that have neighbours, and with one attention head that is taught to look (see ``places``).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +30,7 @@ from transformers import (
 from vla_ros.reasoning.prompt import IMAGE, prompt
 from vla_ros.reasoning.trace import END_ANSWER, Sighting, write
 from vla_ros.training.loop import fresh_generator
+from vla_ros.training.places import locations, patches_of, place_embeddings, pointing_loss, word_losses
 from vla_ros.training.wordings import sentence
 from vla_ros.types import FloatArray
 
@@ -41,10 +39,6 @@ CONCLUSION_WEIGHT = 4.0
 """What follows from order and scene counts more than the list of the scene: a few tokens, and they move the arm."""
 VERDICT_WEIGHT = 20.0
 """The one word, 'at' or 'not' after 'it is', by which the arm moves or stays."""
-NEIGHBOURHOODS = (3.0, 12.0, 40.0)
-"""Distances in bins over which the embeddings of locations are alike at first."""
-BLUR = 1.5
-"""Standard deviation in bins of the places that are taught instead of one place alone."""
 POINTING_LAYER, POINTING_HEAD, POINTING_WEIGHT = -2, 0, 0.3
 """The attention head, of the last layer but one, that is taught to look at the patch of a place about to be written."""
 
@@ -95,23 +89,6 @@ def build_llava(
         words = model.model.language_model.embed_tokens.weight
         words[places.start : places.stop] = place_embeddings(len(places), size.width) * words.std()
     return model
-
-
-def locations(tokenizer: PreTrainedTokenizerFast) -> range:
-    """The ids of the location tokens, which stand in a row."""
-    ids = [i for token, i in tokenizer.get_vocab().items() if token.startswith('<loc_')]
-    return range(min(ids), max(ids) + 1)
-
-
-def place_embeddings(bins: int, width: int) -> Tensor:
-    """(bins, width), unit variance: the nearer two bins are, the more alike, over several distances at once."""
-    apart = torch.arange(bins)[:, None] - torch.arange(bins)[None]
-    kernel = sum(torch.exp(-0.5 * (apart / reach) ** 2) for reach in NEIGHBOURHOODS)
-    values, vectors = torch.linalg.eigh(torch.as_tensor(kernel, dtype=torch.float64))
-    features = vectors * values.clamp(min=0).sqrt()  # features @ features.T is the kernel
-    turn = torch.linalg.qr(torch.randn(max(bins, width), width, dtype=torch.float64)).Q[:bins]
-    embedded = (features @ turn).float()
-    return embedded / embedded.std()
 
 
 @dataclass(frozen=True)
@@ -253,41 +230,6 @@ class LanguageTrainer(nn.Module):
         looks = read.attentions[POINTING_LAYER][:, POINTING_HEAD, before, : visual.shape[1]]
         pointing = pointing_loss(looks, patches)
         return {'loss': loss + POINTING_WEIGHT * pointing, 'pointing': pointing.detach()}
-
-
-def patches_of(labels: Tensor, places: range, patches: int) -> Tensor:
-    """The patch (batch, length), row by row in a square, that a pair of locations lies in; -1 at all other labels."""
-    found = torch.full_like(labels, -1)
-    is_place = (labels >= places.start) & (labels < places.stop)
-    first = is_place[:, :-1] & is_place[:, 1:]
-    # Places come in pairs: of three in a row the second begins no pair.
-    for i in range(1, first.shape[1]):
-        first[:, i] &= ~first[:, i - 1]
-    grid = math.isqrt(patches)
-    row, i = first.nonzero(as_tuple=True)
-    x, y = ((labels[row, i + k] - places.start) * grid // len(places) for k in (0, 1))
-    found[row, i] = found[row, i + 1] = y * grid + x
-    return found
-
-
-def pointing_loss(looks: Tensor, patches: Tensor) -> Tensor:
-    """-log of the attention ``looks`` (batch, length, patches) that goes to ``patches`` (batch, length), -1 for any."""
-    told = patches >= 0
-    seen = looks[told].gather(1, patches[told][:, None])
-    return -(seen.float() + 1e-6).log().sum() / told.sum().clamp(min=1)
-
-
-def word_losses(logits: Tensor, labels: Tensor, places: range) -> Tensor:
-    """Cross-entropy (N,) of ``labels`` (N,); a place is taught as a bell over its neighbours, not as itself alone."""
-    scores = logits.log_softmax(-1)
-    losses = -scores.gather(1, labels[:, None])[:, 0]
-    if not places:
-        return losses
-    bins = torch.arange(len(places))
-    bells = (-0.5 * ((bins - (labels - places.start)[:, None]) / BLUR) ** 2).softmax(-1)
-    blurred = -(bells * scores[:, places.start : places.stop]).sum(-1)
-    is_place = (labels >= places.start) & (labels < places.stop)
-    return torch.where(is_place, blurred, losses)
 
 
 @torch.no_grad()

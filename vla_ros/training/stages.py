@@ -14,7 +14,7 @@ from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast,
 
 from vla_ros.bundle import load_bundle
 from vla_ros.reasoning.prompt import prompt
-from vla_ros.training import action, demonstrations, language, rollouts, snapshots, vision
+from vla_ros.training import action, demonstrations, language, places, rollouts, snapshots, vision
 from vla_ros.training.augment import moved, relit
 from vla_ros.training.flow import FlowConfig, FlowHead
 from vla_ros.training.loop import Schedule, fit
@@ -105,7 +105,7 @@ def train_language(out: Path, schedule: Schedule, start: Path | None = None) -> 
         model.model.language_model.load_state_dict(earlier.model.language_model.state_dict())
     data = language.Conversations(tokens, centres, snapshots.KINDS, tokenizer, BINS)
     folder = out / 'language'
-    trainer = language.LanguageTrainer(model, language.locations(tokenizer))
+    trainer = language.LanguageTrainer(model, places.locations(tokenizer))
     log = fit(trainer, data, folder / 'run', schedule, language.collate)
     model.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
@@ -140,8 +140,8 @@ def _scenes(out: Path, rng: np.random.Generator) -> tuple[ImageArray, FloatArray
     images, centres = shots.images['front'], shots.centres['front']
     views = [moved(rng, image, centre) for image, centre in zip(images, centres)]
     lit = [relit(rng, image) for image in (*(image for image, _ in views), *lessons.images[:, 0])]
-    places = np.concatenate([centres, [centre for _, centre in views], lessons.centres])
-    return np.concatenate([images, lit]), places
+    where = np.concatenate([centres, [centre for _, centre in views], lessons.centres])
+    return np.concatenate([images, lit]), where
 
 
 def collect_demonstrations(out: Path, count: int, test: int, workers: int) -> None:

@@ -128,14 +128,18 @@ CHECKS: tuple[Callable[[Path], str], ...] = (check_film, check_picture, check_ba
 
 
 def main(arguments: list[str]) -> int:
-    """Check the folder named by the arguments; 0 if all is well."""
-    if len(arguments) != 1:
-        print('usage: python scripts/check_demo.py FOLDER', file=sys.stderr)
+    """Check the folder named by the arguments; 0 if all is well. ``--any-outcome`` accepts orders that failed."""
+    any_outcome = arguments[:1] == ['--any-outcome']
+    folders = arguments[any_outcome:]
+    if len(folders) != 1:
+        print('usage: python scripts/check_demo.py [--any-outcome] FOLDER', file=sys.stderr)
         return 2
     failed = False
     for check in CHECKS:
+        if any_outcome and check is check_report:
+            continue
         try:
-            print(f'ok      {check(Path(arguments[0]))}')
+            print(f'ok      {check(Path(folders[0]))}')
         except ArtefactError as finding:
             failed = True
             print(f'BROKEN  {finding}')

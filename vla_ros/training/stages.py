@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
+from torch.utils.data import ConcatDataset
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast, SiglipVisionModel
 
 from vla_ros.bundle import load_bundle
@@ -26,6 +27,8 @@ VOCABULARY = 2048
 IMAGE_SIZE = 128
 THOUGHT_ROWS = 16
 ROLLOUTS = 'rollouts.npz'
+REPEATS = 4
+"""How often a rollout is shown for each time that a demonstration is: there are few, and they show what goes wrong."""
 
 
 def collect_scenes(out: Path, count: int, test: int, workers: int) -> None:
@@ -170,15 +173,17 @@ def train_action(out: Path, schedule: Schedule, start: Path | None = None) -> di
     Rollouts are learned from too, if there are any. ``start`` is a bundle whose head to go on from.
     """
     torch.manual_seed(schedule.seed)
-    files = [out / 'demonstrations.npz', *(path for path in [out / ROLLOUTS] if path.is_file())]
-    lessons = demonstrations.joined([demonstrations.load_demonstrations(path) for path in files])
+    lessons = demonstrations.load_demonstrations(out / 'demonstrations.npz')
     if start is None:
         head, moments = FlowHead(FlowConfig(horizon=demonstrations.HORIZON)), action.statistics(lessons)
     else:
         head, moments = load_action(start)
+    parts = [_lessons(out, lessons, moments, seed=0)]
+    if (out / ROLLOUTS).is_file():
+        visited = demonstrations.load_demonstrations(out / ROLLOUTS)
+        parts += REPEATS * [_lessons(out, visited, moments, seed=2)]
     folder = out / 'action'
-    data = _lessons(out, lessons, moments, seed=0)
-    log = fit(action.ActionTrainer(head), data, folder / 'run', schedule)
+    log = fit(action.ActionTrainer(head), ConcatDataset(parts), folder / 'run', schedule)
     test = demonstrations.load_demonstrations(out / 'demonstrations_test.npz')
     metrics = action.measure(head, _lessons(out, test, moments, seed=1), moments)
     save_file(head.state_dict(), str(folder / 'model.safetensors'))

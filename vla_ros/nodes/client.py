@@ -58,6 +58,7 @@ class Client:
     def __init__(self, namespace: str = '') -> None:
         self.state = State()
         self._changed = threading.Condition()
+        self._stopping = threading.Event()
         self._context = Context()
         rclpy.init(context=self._context, signal_handler_options=SignalHandlerOptions.NO)
         self._node = Node('person', namespace=namespace, context=self._context)
@@ -82,11 +83,13 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Leave the graph."""
-        self._context.try_shutdown()
+        """Leave the graph. The thread ends first: it must not wait on a context that is gone."""
+        self._stopping.set()
+        self._executor.wake()
         self._thread.join()
         self._executor.shutdown()
         self._node.destroy_node()
+        self._context.try_shutdown()
 
     def instruct(self, words: str) -> float:
         """Give an instruction; '' means stop. Returns when."""
@@ -204,7 +207,7 @@ class Client:
         return future.result()
 
     def _spin(self) -> None:
-        while self._context.ok():
+        while self._context.ok() and not self._stopping.is_set():
             try:
                 self._executor.spin_once(timeout_sec=0.2)
             except ExternalShutdownException:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tabletop import attempt
 
 from vla_ros.sim.expert import PERIOD, Expert, funnel_height
 from vla_ros.sim.kinematics import Kinematics
@@ -18,18 +19,6 @@ from vla_ros.types import VlaError
 
 KINEMATICS = Kinematics()
 CLOSED_REST = np.array([*REST_POSE[:5], GRIPPER_CLOSED])
-
-
-def attempt(world: World, task: Task) -> Referee:
-    """The expert at work until the referee has decided."""
-    referee, expert = Referee(world, task), Expert(world, task)
-    steps = round(PERIOD / TIME_STEP)
-    while not referee.done:
-        start, target = world.command, expert.action()
-        for index in range(1, steps + 1):
-            world.step(start + (target - start) * index / steps)
-            referee.update()
-    return referee
 
 
 def touch(scene_seed: int, index: int = 0) -> tuple[World, Task]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from vla_ros.training.action import SMALLEST_SPREAD, oldest_looks, statistics
 from vla_ros.training.augment import moved, relit
 from vla_ros.training.demonstrations import HORIZON, Demonstrations, _episode, joined
 from vla_ros.training.snapshots import KINDS, object_centres
+from vla_ros.training.stages import _run
 from vla_ros.training.wordings import parts, sentence, templates
 from vla_ros.types import VlaError
 
@@ -191,3 +193,11 @@ def test_every_verb_goes_through_the_same_frames() -> None:
         passive = sum(bool(participle) for *_, participle in verbs) * len(parts()['frames']['passive'])
         assert len(templates(action)) == count[action] * shared + passive
         assert all(line.count('{object}') == 1 for line in templates(action))
+
+
+def test_what_goes_on_from_a_bundle_never_resumes_another_run(tmp_path: Path) -> None:
+    fresh = _run(tmp_path, None)
+    (tmp_path / 'manifest.yaml').write_text('one', encoding='utf-8')
+    first = _run(tmp_path, tmp_path)
+    (tmp_path / 'manifest.yaml').write_text('two', encoding='utf-8')
+    assert len({fresh, first, _run(tmp_path, tmp_path)}) == 3

@@ -104,7 +104,7 @@ def assemble(out: Path, folder: Path, name: str) -> Manifest:
 def _copy(source: Path, target: Path) -> None:
     """The files of a stage, without its checkpoints on the way."""
     shutil.rmtree(target, ignore_errors=True)
-    ignored = shutil.ignore_patterns('run', 'log.json')
+    ignored = shutil.ignore_patterns('run*', 'log.json')
     shutil.copytree(source, target, ignore=ignored, copy_function=shutil.copyfile)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -129,7 +128,6 @@ def everything(out: Out = WORK, folder: Path = BUNDLE, workers: Workers = 2) -> 
     action(out)
     bundle(out, folder)
     rollouts(out, folder, workers=workers)
-    shutil.rmtree(out / 'action' / 'run')  # what follows is a run of its own, not the rest of the first
     action(out, steps=2000, learning_rate=3e-4, start=folder)
     bundle(out, folder)
 

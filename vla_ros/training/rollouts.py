@@ -26,6 +26,9 @@ PATIENCE = 40
 ELSEWHERE = 0.3
 """Share of episodes that begin with the arm anywhere over the table."""
 
+ORDERS = 2
+"""Numbers of orders that each scene has, as in the demonstrations."""
+
 _brain: Brain | None = None  # of this worker process
 
 
@@ -33,6 +36,11 @@ def collect_rollouts(bundle: Path, count: int, first_seed: int, size: int, worke
     """One order in each of ``count`` random scenes, carried out by the model in ``bundle``."""
     seeds = range(first_seed, first_seed + count)
     return collect(partial(_episode, bundle=bundle, size=size), seeds, workers, 'rollouts')
+
+
+def scene_of(order: int) -> int:
+    """The seed of the scene that an order was given in."""
+    return order // ORDERS
 
 
 def _episode(seed: int, bundle: Path, size: int) -> Demonstrations:
@@ -47,7 +55,7 @@ def _episode(seed: int, bundle: Path, size: int) -> Demonstrations:
     task = Task('touch', scene.objects[int(rng.integers(len(scene.objects)))].name)
     assert task.object is not None
     loop = ClosedLoop(world, _brain, sentence(rng, 'touch', task.object))
-    return _watch(world, loop, task, Notebook(world, size), order=2 * seed)
+    return _watch(world, loop, task, Notebook(world, size), order=ORDERS * seed)
 
 
 def _watch(world: World, loop: ClosedLoop, task: Task, notebook: Notebook, order: int) -> Demonstrations:

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch.utils.data import ConcatDataset
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast, SiglipVisionModel
 
-from vla_ros.bundle import load_bundle
+from vla_ros.bundle import MANIFEST, load_bundle, sha256
 from vla_ros.reasoning.prompt import prompt
 from vla_ros.training import action, demonstrations, language, places, rollouts, snapshots, vision
 from vla_ros.training.augment import moved, relit
@@ -76,7 +76,7 @@ def train_vision(out: Path, schedule: Schedule, start: Path | None = None) -> di
         model.siglip.vision_model.load_state_dict(_llava(start).model.vision_tower.state_dict())
     data = vision.LabelledImages(images[full], centres[full], snapshots.KINDS, tokenizer)
     folder = out / 'vision'
-    log = fit(model, data, folder / 'run', schedule)
+    log = fit(model, data, _run(folder, start), schedule)
     tower = SiglipVisionModel(model.siglip.config.vision_config)
     tower.load_state_dict(model.siglip.vision_model.state_dict())
     vision.rescale(tower, images[:512])
@@ -109,7 +109,7 @@ def train_language(out: Path, schedule: Schedule, start: Path | None = None) -> 
     data = language.Conversations(tokens, centres, snapshots.KINDS, tokenizer, BINS)
     folder = out / 'language'
     trainer = language.LanguageTrainer(model, places.locations(tokenizer))
-    log = fit(trainer, data, folder / 'run', schedule, language.collate)
+    log = fit(trainer, data, _run(folder, start), schedule, language.collate)
     model.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
     test = snapshots.load_snapshots(out / 'snapshots_test.npz')
@@ -162,8 +162,10 @@ def collect_demonstrations(out: Path, count: int, test: int, workers: int) -> No
 def collect_rollouts(out: Path, bundle: Path, count: int, first_seed: int, workers: int) -> None:
     """Episodes of the learner in ``bundle``, relabelled by the expert; adds to those that are there already."""
     path = out / ROLLOUTS
-    fresh = rollouts.collect_rollouts(bundle, count, first_seed, IMAGE_SIZE, workers)
     earlier = [demonstrations.load_demonstrations(path)] if path.is_file() else []
+    # No scene is played twice: another round goes on behind the last one.
+    first = max([first_seed, *(rollouts.scene_of(int(part.order.max())) + 1 for part in earlier)])
+    fresh = rollouts.collect_rollouts(bundle, count, first, IMAGE_SIZE, workers)
     demonstrations.joined([*earlier, fresh]).save(path)
 
 
@@ -183,7 +185,7 @@ def train_action(out: Path, schedule: Schedule, start: Path | None = None) -> di
         visited = demonstrations.load_demonstrations(out / ROLLOUTS)
         parts += REPEATS * [_lessons(out, visited, moments, seed=2)]
     folder = out / 'action'
-    log = fit(action.ActionTrainer(head), ConcatDataset(parts), folder / 'run', schedule)
+    log = fit(action.ActionTrainer(head), ConcatDataset(parts), _run(folder, start), schedule)
     test = demonstrations.load_demonstrations(out / 'demonstrations_test.npz')
     metrics = action.measure(head, _lessons(out, test, moments, seed=1), moments)
     save_file(head.state_dict(), str(folder / 'model.safetensors'))
@@ -217,6 +219,11 @@ def _lessons(
     front = tokens[:, : tokens.shape[1] // cameras]
     rows = action.thoughts(system2, tokenizer, front, texts, THOUGHT_ROWS)
     return action.Chunks(lessons, tokens, rows, moments)
+
+
+def _run(folder: Path, start: Path | None) -> Path:
+    """Where a stage keeps its checkpoints: what goes on from a bundle never resumes a run that did not."""
+    return folder / ('run' if start is None else f'run_{sha256(start / MANIFEST)[:8]}')
 
 
 def _require(path: Path, stage: str) -> None:

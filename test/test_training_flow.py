@@ -37,7 +37,9 @@ class Straight(FlowHead):
 def test_attention_is_the_textbook_formula() -> None:
     query, key, value = (torch.randn(2, 3, 4, 8) for _ in range(3))
     expected = torch.nn.functional.scaled_dot_product_attention(query, key, value)
-    torch.testing.assert_close(attention(query, key, value, None), expected)
+    found, looks = attention(query, key, value, None)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(looks.sum(-1), torch.ones(2, 3, 4))
 
 
 @torch.no_grad()
@@ -96,6 +98,33 @@ def test_the_rest_of_the_chunk_depends_on_its_prefix(head: FlowHead) -> None:
         integrate(head, noise, tokens, thought, state, torch.randn(1, 8, 3), clean) for _ in range(2)
     )
     assert (first[:, 3:] - second[:, 3:]).abs().max() > 1e-4
+
+
+@torch.no_grad()
+def test_a_deeper_head_begins_as_the_same_velocity_field(head: FlowHead) -> None:
+    tokens, thought = _context(2)
+    noisy, time, state = torch.randn(2, 8, 3), torch.rand(2, 8), torch.randn(2, 3)
+    deep = head.deepened(4)
+    assert deep.config.pairs == 4
+    torch.testing.assert_close(
+        deep(noisy, time, tokens, thought, state), head(noisy, time, tokens, thought, state)
+    )
+
+
+def test_training_teaches_one_attention_head_to_look_at_the_wanted_patch() -> None:
+    torch.manual_seed(0)
+    head = FlowHead(SMALL)
+    tokens, thought = _context(4)
+    patch = torch.tensor([3, 7, 0, -1])  # the last one's is not known
+    actions, state = torch.randn(4, 8, 3), torch.randn(4, 3)
+    optimiser = torch.optim.Adam(head.parameters(), 3e-3)
+    for _ in range(100):
+        loss = flow_matching_loss(head, actions, tokens, thought, state, patch)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    _, looks = head.velocity_and_looks(torch.randn(4, 8, 3), torch.rand(4, 8), tokens, thought, state)
+    assert looks.argmax(-1)[:3].eq(patch[:3, None]).float().mean() > 0.9
 
 
 def test_training_lowers_the_loss_on_one_sample() -> None:

@@ -7,6 +7,7 @@ second before, as on the robot.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,11 @@ from vla_ros.types import FloatArray, IndexArray
 
 OLDEST_THOUGHT = 20
 """How many control steps old a thought may be when it is acted on."""
+PLACE_ERROR = 0.02
+"""Standard deviation, as a share of the image, of the places in the traces that thoughts are made of.
+
+System 2 misplaces things by two or three pixels of 128. System 1 must look for itself, or it inherits that.
+"""
 SMALLEST_SPREAD = 0.02
 """Least standard deviation in rad that a joint is divided by."""
 
@@ -82,18 +88,22 @@ def thoughts(
 def texts_of(
     demonstrations: Demonstrations, names: Sequence[str], bins: int, seed: int
 ) -> list[tuple[str, str]]:
-    """An order in new words and the true trace, at each look."""
+    """An order in new words and a trace that is true but for places, which are as wrong as System 2's, at each look."""
     rng = np.random.default_rng(seed)
     texts = []
     for kind, centres in zip(demonstrations.wanted, demonstrations.centres):
         wanted = names[kind]
-        seen = [Sighting(name, float(x), float(y)) for name, (x, y) in zip(names, centres) if not np.isnan(x)]
+        wrong = np.clip(centres + rng.normal(0, PLACE_ERROR, centres.shape), 0, 1)
+        seen = [Sighting(name, float(x), float(y)) for name, (x, y) in zip(names, wrong) if not np.isnan(x)]
         texts.append((sentence(rng, 'touch', wanted), write(seen, 'touch', wanted, bins)))
     return texts
 
 
 class Chunks(Dataset[dict[str, Tensor]]):
-    """Flow-matching samples, one a look: tokens, a thought, the normalised state and the normalised relative chunk."""
+    """Flow-matching samples, one a look: tokens, a thought, the normalised state and the normalised relative chunk.
+
+    And the patch of the front image, whose tokens come first, that the wanted object is in.
+    """
 
     def __init__(
         self,
@@ -106,6 +116,7 @@ class Chunks(Dataset[dict[str, Tensor]]):
         relative = demonstrations.chunks - demonstrations.joints[:, None]
         self._state = (demonstrations.joints - moments.state_mean) / moments.state_std
         self._actions = (relative - moments.action_mean) / moments.action_std
+        self._patch = patches(demonstrations, tokens.shape[1] // demonstrations.images.shape[1])
         self._oldest = oldest_looks(demonstrations.order, demonstrations.step)
 
     def __len__(self) -> int:
@@ -119,7 +130,16 @@ class Chunks(Dataset[dict[str, Tensor]]):
             'thought': self._thoughts[thought],
             'state': self._state[index],
         }
-        return {name: torch.from_numpy(value.astype(np.float32)) for name, value in values.items()}
+        sample = {name: torch.from_numpy(value.astype(np.float32)) for name, value in values.items()}
+        return sample | {'patch': torch.tensor(self._patch[index])}
+
+
+def patches(demonstrations: Demonstrations, count: int) -> IndexArray:
+    """(S,) the patch of the front image, of ``count`` in a square, row by row, that the wanted object is in."""
+    grid = math.isqrt(count)
+    wanted = demonstrations.centres[np.arange(len(demonstrations.wanted)), demonstrations.wanted]
+    column, row = np.clip(np.floor(np.nan_to_num(wanted) * grid), 0, grid - 1).astype(int).T
+    return np.where(np.isnan(wanted[:, 0]), -1, row * grid + column)
 
 
 def oldest_looks(order: IndexArray, steps: IndexArray) -> IndexArray:
@@ -137,8 +157,10 @@ class ActionTrainer(nn.Module):
         super().__init__()
         self.head, self.draws = head, draws
 
-    def forward(self, actions: Tensor, tokens: Tensor, thought: Tensor, state: Tensor) -> dict[str, Tensor]:
-        return {'loss': flow_matching_loss(self.head, actions, tokens, thought, state, self.draws)}
+    def forward(
+        self, actions: Tensor, tokens: Tensor, thought: Tensor, state: Tensor, patch: Tensor
+    ) -> dict[str, Tensor]:
+        return {'loss': flow_matching_loss(self.head, actions, tokens, thought, state, patch, self.draws)}
 
 
 @torch.no_grad()

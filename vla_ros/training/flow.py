@@ -7,15 +7,24 @@ cross-attention, first to the thought vectors, then to the visual tokens.
 
 Flow time is given a token, so that a clean prefix of known actions (t = 1) can stand in front of the noisy rest:
 training-time real-time chunking (arXiv 2512.05964). The loss counts the rest only.
+
+One attention head, of the first block that reads the visual tokens, is taught to look at the patch that the wanted
+object is in (see ``places``): a head that only has to imitate finds the table, and comes down beside the object.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from vla_ros.training.places import pointing_loss
+
+POINTING_PAIR, POINTING_HEAD, POINTING_WEIGHT = 1, 0, 0.1
+"""The attention head that is taught to look at the wanted object: the first one that has heard what is wanted."""
 
 
 @dataclass(frozen=True)
@@ -30,20 +39,21 @@ class FlowConfig:
     thought_width: int = 192
     width: int = 192
     heads: int = 6
-    pairs: int = 2  # of one cross-attention block and one self-attention block
+    pairs: int = 4  # of one cross-attention block and one self-attention block
     steps: int = 4
 
 
-def attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
-    """softmax(q k' / sqrt(d) + bias) v over (batch, heads, tokens, width); written out, for CPUs and ONNX."""
+def attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+    """w v and w = softmax(q k' / sqrt(d) + bias) over (batch, heads, tokens, width); written out, for CPUs and ONNX."""
     scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
     if bias is not None:
         scores = scores + bias
-    return scores.softmax(-1) @ value
+    looks = scores.softmax(-1)
+    return looks @ value, looks
 
 
 class Attention(nn.Module):
-    """Multi-head attention of ``x`` to ``context``."""
+    """Multi-head attention of ``x`` to ``context``, and where each head looks."""
 
     def __init__(self, width: int, context_width: int, heads: int) -> None:
         super().__init__()
@@ -55,12 +65,12 @@ class Attention(nn.Module):
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
-    def forward(self, x: Tensor, context: Tensor, bias: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor, bias: Tensor | None = None) -> tuple[Tensor, Tensor]:
         # Several noise draws of one sample share its context: they queue up along the query axis.
         query = self.query(x).reshape(context.shape[0], -1, x.shape[-1])
         key, value = self.key_value(context).chunk(2, -1)
-        mixed = attention(self._split(query), self._split(key), self._split(value), bias)
-        return self.out(mixed.transpose(1, 2).reshape(x.shape))
+        mixed, looks = attention(self._split(query), self._split(key), self._split(value), bias)
+        return self.out(mixed.transpose(1, 2).reshape(x.shape)), looks
 
 
 class Block(nn.Module):
@@ -78,11 +88,14 @@ class Block(nn.Module):
             nn.Linear(4 * width, width),
         )
 
-    def forward(self, x: Tensor, time: Tensor, context: Tensor | None, bias: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, time: Tensor, context: Tensor | None, bias: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         scale, shift = self.modulation(time).chunk(2, -1)
         normalised = self.norm(x) * (1 + scale) + shift
-        x = x + self.attention(normalised, normalised if context is None else context, bias)
-        return x + self.feed_forward(x)
+        mixed, looks = self.attention(normalised, normalised if context is None else context, bias)
+        x = x + mixed
+        return x + self.feed_forward(x), looks
 
 
 class TimeEmbedding(nn.Module):
@@ -136,22 +149,51 @@ class FlowHead(nn.Module):
                 each sample, one sample's draws in a row: batch = samples x draws.
             thought: (samples, rows, thought width); rows of zeros are padding and never attended to.
         """
+        return self.velocity_and_looks(noisy, time, tokens, thought, state)[0]
+
+    def velocity_and_looks(
+        self, noisy: Tensor, time: Tensor, tokens: Tensor, thought: Tensor, state: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """``forward``, and the attention (samples, draws x (1 + horizon), visual tokens) of the head that points."""
         context = (self.thought_norm(thought), self.token_norm(tokens) + self.token_position)
         padding = (thought.abs().amax(-1) == 0)[:, None, None, :] * -1e4
         x = torch.cat([self.state(state).unsqueeze(1), self.action(noisy) + self.position], 1)
         # The state is known, so its flow time is that of data.
         clock = self.time(torch.cat([torch.ones_like(time[:, :1]), time], 1))
+        looks = []
         for pair in range(self.config.pairs):
             to_thought = pair % 2 == 0
-            x = self.blocks[2 * pair](x, clock, context[pair % 2], padding if to_thought else None)
-            x = self.blocks[2 * pair + 1](x, clock, None)
-        return self.out(self.out_norm(x[:, 1:]))
+            x, look = self.blocks[2 * pair](x, clock, context[pair % 2], padding if to_thought else None)
+            x, _ = self.blocks[2 * pair + 1](x, clock, None)
+            looks.append(look)
+        return self.out(self.out_norm(x[:, 1:])), looks[POINTING_PAIR][:, POINTING_HEAD]
+
+    def deepened(self, pairs: int) -> FlowHead:
+        """The same velocity field with ``pairs`` pairs of blocks: the new ones, at the end, add nothing yet."""
+        deep = FlowHead(replace(self.config, pairs=pairs))
+        deep.load_state_dict(self.state_dict(), strict=False)
+        block: Any
+        for block in deep.blocks[2 * self.config.pairs :]:
+            for last in (block.attention.out, block.feed_forward[-1]):
+                nn.init.zeros_(last.weight)
+                nn.init.zeros_(last.bias)
+        return deep
 
 
 def flow_matching_loss(
-    head: FlowHead, actions: Tensor, tokens: Tensor, thought: Tensor, state: Tensor, draws: int = 2
+    head: FlowHead,
+    actions: Tensor,
+    tokens: Tensor,
+    thought: Tensor,
+    state: Tensor,
+    patch: Tensor | None = None,
+    draws: int = 2,
 ) -> Tensor:
-    """Mean squared error of the velocity, on the steps behind a random clean prefix, ``draws`` noises a sample."""
+    """Mean squared error of the velocity, on the steps behind a random clean prefix, ``draws`` noises a sample.
+
+    ``patch`` (samples,) is the visual token that the wanted object is in, -1 where it is not known: not looking there
+    counts too.
+    """
     actions, state = actions.repeat_interleave(draws, 0), state.repeat_interleave(draws, 0)
     batch, horizon, _ = actions.shape
     noise = torch.randn_like(actions)
@@ -161,8 +203,12 @@ def flow_matching_loss(
     clean = torch.arange(horizon)[None] < length
     time = torch.where(clean, torch.ones_like(flow_time), flow_time)
     noisy = (1 - time.unsqueeze(-1)) * noise + time.unsqueeze(-1) * actions
-    error = (head(noisy, time, tokens, thought, state) - (actions - noise)).square().mean(-1)
-    return (error * ~clean).sum() / (~clean).sum()
+    velocity, looks = head.velocity_and_looks(noisy, time, tokens, thought, state)
+    error = (velocity - (actions - noise)).square().mean(-1)
+    loss = (error * ~clean).sum() / (~clean).sum()
+    if patch is None:
+        return loss
+    return loss + POINTING_WEIGHT * pointing_loss(looks, patch[:, None].expand(looks.shape[:2]))
 
 
 def integrate(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from safetensors.torch import load_file, save_file
 from torch.utils.data import ConcatDataset
@@ -17,6 +18,7 @@ from vla_ros.bundle import MANIFEST, load_bundle, sha256
 from vla_ros.reasoning.prompt import prompt
 from vla_ros.training import action, demonstrations, language, places, rollouts, snapshots, vision
 from vla_ros.training.augment import moved, relit
+from vla_ros.training.cache import cached
 from vla_ros.training.flow import FlowConfig, FlowHead
 from vla_ros.training.loop import Schedule, fit
 from vla_ros.training.tokenizer import train_tokenizer
@@ -26,7 +28,9 @@ BINS = 128
 VOCABULARY = 2048
 IMAGE_SIZE = 128
 THOUGHT_ROWS = 16
+DEMONSTRATIONS = 'demonstrations.npz'
 ROLLOUTS = 'rollouts.npz'
+CACHE = 'cache'
 REPEATS = 4
 """How often a rollout is shown for each time that a demonstration is: there are few, and they show what goes wrong."""
 
@@ -88,8 +92,7 @@ def train_vision(out: Path, schedule: Schedule, start: Path | None = None) -> di
 
 def load_vision(out: Path) -> SiglipVisionModel:
     """The vision tower that ``train_vision`` wrote."""
-    _require(out / 'vision' / 'model.safetensors', 'vision')
-    return SiglipVisionModel.from_pretrained(str(out / 'vision'))
+    return SiglipVisionModel.from_pretrained(str(_weights(out, 'vision').parent))
 
 
 def train_language(out: Path, schedule: Schedule, start: Path | None = None) -> dict[str, Any]:
@@ -100,7 +103,8 @@ def train_language(out: Path, schedule: Schedule, start: Path | None = None) -> 
     torch.manual_seed(schedule.seed)
     tokenizer, tower = load_words(out), load_vision(out)
     images, centres = _scenes(out, np.random.default_rng(schedule.seed))
-    tokens = vision.encode(tower, images)
+    sources = [out / 'snapshots.npz', out / DEMONSTRATIONS, _weights(out, 'vision')]
+    tokens = cached(out / CACHE, [*sources, 'scenes', schedule.seed], lambda: vision.encode(tower, images))
     model = language.build_llava(language.LanguageSize(), tower, tokenizer, tokens.shape[1])
     if start is not None:
         earlier = _llava(start)
@@ -121,7 +125,7 @@ def train_language(out: Path, schedule: Schedule, start: Path | None = None) -> 
 
 def load_language(out: Path) -> LlavaForConditionalGeneration:
     """The checkpoint that ``train_language`` wrote."""
-    _require(out / 'language' / 'model.safetensors', 'language')
+    _weights(out, 'language')
     return _llava(out)
 
 
@@ -139,7 +143,7 @@ def _scenes(out: Path, rng: np.random.Generator) -> tuple[ImageArray, FloatArray
     may cover what it was sent to.
     """
     shots = snapshots.load_snapshots(out / 'snapshots.npz')
-    lessons = demonstrations.load_demonstrations(out / 'demonstrations.npz')
+    lessons = demonstrations.load_demonstrations(out / DEMONSTRATIONS)
     images, centres = shots.images['front'], shots.centres['front']
     views = [moved(rng, image, centre) for image, centre in zip(images, centres)]
     lit = [relit(rng, image) for image in (*(image for image, _ in views), *lessons.images[:, 0])]
@@ -154,9 +158,7 @@ def collect_demonstrations(out: Path, count: int, test: int, workers: int) -> No
     demonstrations.collect_demonstrations(test, first, IMAGE_SIZE, workers).save(
         out / 'demonstrations_test.npz'
     )
-    demonstrations.collect_demonstrations(count, 100_000, IMAGE_SIZE, workers).save(
-        out / 'demonstrations.npz'
-    )
+    demonstrations.collect_demonstrations(count, 100_000, IMAGE_SIZE, workers).save(out / DEMONSTRATIONS)
 
 
 def collect_rollouts(out: Path, bundle: Path, count: int, first_seed: int, workers: int) -> None:
@@ -172,22 +174,23 @@ def collect_rollouts(out: Path, bundle: Path, count: int, first_seed: int, worke
 def train_action(out: Path, schedule: Schedule, start: Path | None = None) -> dict[str, Any]:
     """The flow-matching head, on what frozen eyes and System 2 make of the demonstrations; leaves ``out/action``.
 
-    Rollouts are learned from too, if there are any. ``start`` is a bundle whose head to go on from.
+    Rollouts are learned from too, if there are any. ``start`` is a bundle whose head to go on from; it is made as deep
+    as a new one would be.
     """
     torch.manual_seed(schedule.seed)
-    lessons = demonstrations.load_demonstrations(out / 'demonstrations.npz')
+    fresh = FlowConfig(horizon=demonstrations.HORIZON)
     if start is None:
-        head, moments = FlowHead(FlowConfig(horizon=demonstrations.HORIZON)), action.statistics(lessons)
+        lessons = demonstrations.load_demonstrations(out / DEMONSTRATIONS)
+        head, moments = FlowHead(fresh), action.statistics(lessons)
     else:
         head, moments = load_action(start)
-    parts = [_lessons(out, lessons, moments, seed=0)]
+        head = head.deepened(max(fresh.pairs, head.config.pairs))
+    parts = [_lessons(out, DEMONSTRATIONS, moments, seed=0)]
     if (out / ROLLOUTS).is_file():
-        visited = demonstrations.load_demonstrations(out / ROLLOUTS)
-        parts += REPEATS * [_lessons(out, visited, moments, seed=2)]
+        parts += REPEATS * [_lessons(out, ROLLOUTS, moments, seed=2)]
     folder = out / 'action'
     log = fit(action.ActionTrainer(head), ConcatDataset(parts), _run(folder, start), schedule)
-    test = demonstrations.load_demonstrations(out / 'demonstrations_test.npz')
-    metrics = action.measure(head, _lessons(out, test, moments, seed=1), moments)
+    metrics = action.measure(head, _lessons(out, 'demonstrations_test.npz', moments, seed=1), moments)
     save_file(head.state_dict(), str(folder / 'model.safetensors'))
     values = {name: value.tolist() for name, value in asdict(moments).items()}
     (folder / 'config.json').write_text(
@@ -198,27 +201,40 @@ def train_action(out: Path, schedule: Schedule, start: Path | None = None) -> di
 
 def load_action(out: Path) -> tuple[FlowHead, action.Statistics]:
     """The head that ``train_action`` wrote, or that of a bundle, and its statistics."""
-    _require(out / 'action' / 'model.safetensors', 'action')
+    weights = _weights(out, 'action')
     content = json.loads((out / 'action' / 'config.json').read_text(encoding='utf-8'))
     values = {name: np.array(value, np.float32) for name, value in content.pop('statistics').items()}
     head = FlowHead(FlowConfig(**content))
-    head.load_state_dict(load_file(str(out / 'action' / 'model.safetensors')))
+    head.load_state_dict(load_file(str(weights)))
     return head, action.Statistics(**values)
 
 
-def _lessons(
-    out: Path, lessons: demonstrations.Demonstrations, moments: action.Statistics, seed: int
-) -> action.Chunks:
-    tower, tokenizer = load_vision(out), load_words(out)
+def _lessons(out: Path, name: str, moments: action.Statistics, seed: int) -> action.Chunks:
+    """What the frozen eyes and System 2 make of the demonstrations in the file ``name``."""
+    lessons, tokenizer = demonstrations.load_demonstrations(out / name), load_words(out)
     count, cameras = lessons.images.shape[:2]
-    pictures = lessons.images.reshape(-1, *lessons.images.shape[2:])
-    tokens = vision.encode(tower, pictures)
-    tokens = tokens.reshape(count, -1, tokens.shape[-1])
-    texts = action.texts_of(lessons, snapshots.KINDS, BINS, seed)
-    system2 = language.LanguageTrainer(load_language(out))
-    front = tokens[:, : tokens.shape[1] // cameras]
-    rows = action.thoughts(system2, tokenizer, front, texts, THOUGHT_ROWS)
+
+    def look() -> npt.NDArray[np.float16]:
+        pictures = lessons.images.reshape(-1, *lessons.images.shape[2:])
+        seen = vision.encode(load_vision(out), pictures)
+        return seen.reshape(count, -1, seen.shape[-1])
+
+    tokens = cached(out / CACHE, [out / name, _weights(out, 'vision'), 'tokens'], look)
+
+    def think() -> npt.NDArray[np.float16]:
+        texts = action.texts_of(lessons, snapshots.KINDS, BINS, seed)
+        system2 = language.LanguageTrainer(load_language(out))
+        front = tokens[:, : tokens.shape[1] // cameras]
+        return action.thoughts(system2, tokenizer, front, texts, THOUGHT_ROWS)
+
+    brain = [_weights(out, 'vision'), _weights(out, 'language'), out / 'tokenizer' / 'tokenizer.json']
+    rows = cached(out / CACHE, [out / name, *brain, 'thoughts', seed], think)
     return action.Chunks(lessons, tokens, rows, moments)
+
+
+def _weights(out: Path, stage: str) -> Path:
+    _require(out / stage / 'model.safetensors', stage)
+    return out / stage / 'model.safetensors'
 
 
 def _run(folder: Path, start: Path | None) -> Path:

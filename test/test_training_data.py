@@ -18,7 +18,7 @@ from vla_ros.sim.cameras import FRONT_SIZE, Camera
 from vla_ros.sim.expert import JOINT_SPEED, PERIOD
 from vla_ros.sim.scene import sample_scene
 from vla_ros.sim.world import World
-from vla_ros.training.action import SMALLEST_SPREAD, oldest_looks, statistics
+from vla_ros.training.action import PLACE_ERROR, SMALLEST_SPREAD, oldest_looks, patches, statistics, texts_of
 from vla_ros.training.augment import moved, relit
 from vla_ros.training.demonstrations import HORIZON, Demonstrations, _episode, joined
 from vla_ros.training.snapshots import KINDS, object_centres
@@ -97,6 +97,24 @@ def test_statistics_are_of_relative_actions() -> None:
     np.testing.assert_allclose(moments.action_std, np.sqrt((HORIZON**2 - 1) / 12), rtol=1e-6)
     np.testing.assert_allclose(moments.state_mean, -0.5)
     np.testing.assert_allclose(moments.state_std, SMALLEST_SPREAD)
+
+
+def test_the_patch_to_look_at_is_the_one_that_the_wanted_object_is_in() -> None:
+    lessons = _demonstrations()
+    lessons.centres[0, 0] = 0.99, 0.01  # at the top right
+    lessons.centres[1, 0] = 0.30, 0.80  # second column of four, last row
+    lessons.centres[2, 0] = np.nan, np.nan
+    assert patches(lessons, 16).tolist() == [3, 13, -1]
+
+
+def test_places_in_a_trace_that_is_learned_from_are_wrong_by_a_little_and_names_are_right() -> None:
+    lessons = _demonstrations()
+    lessons.centres[:] = 0.5
+    texts = [trace for seed in range(40) for _, trace in texts_of(lessons, KINDS, 128, seed)]
+    assert all(KINDS[0] in trace for trace in texts)
+    written = np.array([[int(bin) for bin in re.findall(r'<loc_(\d+)>', trace)] for trace in texts])
+    assert written.mean() == pytest.approx(63.5, abs=0.3)  # a bin is the floor of a place
+    assert written.std() == pytest.approx(128 * PLACE_ERROR, rel=0.1)
 
 
 def test_a_thought_is_of_the_same_order_and_not_too_old() -> None:

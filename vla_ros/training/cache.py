@@ -25,11 +25,12 @@ def cached(
     parts = [sha256(part) if isinstance(part, Path) else str(part) for part in made_from]
     path = folder / f'{hashlib.sha256(" ".join(parts).encode()).hexdigest()[:24]}.npy'
     if not path.is_file():
+        made = make()
         folder.mkdir(parents=True, exist_ok=True)
         # A run that is interrupted while it writes leaves nothing that looks whole.
         unfinished = path.with_suffix(f'.{os.getpid()}.part')
         with unfinished.open('wb') as file:
-            np.save(file, make())
+            np.save(file, made)
         unfinished.replace(path)
     found: npt.NDArray[Any] = np.load(path, mmap_mode='r')
     return found

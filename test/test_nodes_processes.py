@@ -147,6 +147,12 @@ def test_every_executable_ends_cleanly_by_signal_even_without_a_model(
             "error: parameter 'replan_rate': expected float in 0.5",
         ),
         (['--ros-args', '-p', 'provider:=quantum'], 1, "error: parameter 'provider'"),
+        (
+            ['--ros-args', '--levitate'],
+            1,
+            "error: --ros-args: expected arguments that ROS 2 knows, found ['--levitate']",
+        ),
+        (['--ros-args', '-p'], 1, 'error: ROS 2 does not start: '),
     ],
 )
 def test_a_parameter_that_cannot_be_is_one_sentence_not_a_traceback(
@@ -164,3 +170,19 @@ def test_an_unknown_node_is_named(ros_domain, tmp_path) -> None:
     with process(['-m', 'vla_ros.nodes.composed', 'perception', 'levitation'], log) as child:
         assert child.wait(PATIENCE) == 2
     assert "found ['levitation']" in log.read_text()
+
+
+def test_a_keystore_that_is_not_there_is_one_sentence_not_a_traceback(
+    ros_domain, tmp_path, monkeypatch
+) -> None:
+    keystore = {'ENABLE': 'true', 'STRATEGY': 'Enforce', 'KEYSTORE': str(tmp_path / 'keys')}
+    for name, value in keystore.items():
+        monkeypatch.setenv(f'ROS_SECURITY_{name}', value)
+    log = tmp_path / 'log'
+    with process(['-m', 'vla_ros.nodes.action'], log) as child:
+        assert child.wait(PATIENCE) == 1
+    assert (
+        f"error: ROS 2 does not start: failed to initialize rcl: SECURITY ERROR: directory '{tmp_path}"
+        in log.read_text()
+    )
+    assert 'Traceback' not in log.read_text()

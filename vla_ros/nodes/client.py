@@ -9,19 +9,18 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
-from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from vla_ros.nodes import qos
+from vla_ros.nodes.joining import join_graph
 from vla_ros.nodes.messages import nanoseconds
 from vla_ros.types import NANOSECONDS, Decision, Verdict, VlaError
 
@@ -60,7 +59,7 @@ class Client:
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._context = Context()
-        rclpy.init(context=self._context, signal_handler_options=SignalHandlerOptions.NO)
+        join_graph(context=self._context)
         self._node = Node('person', namespace=namespace, context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)

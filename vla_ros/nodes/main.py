@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 import rclpy
-from rclpy.signals import SignalHandlerOptions
 
 from vla_ros.nodes.executor import spinning
+from vla_ros.nodes.joining import join_graph
 from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.types import VlaError
 
@@ -29,10 +29,10 @@ def run(makers: Sequence[Callable[[], VlaNode]], args: Sequence[str] | None = No
     """
     ended = threading.Event()
     _on_signals(ended)
-    rclpy.init(args=list(args) if args is not None else None, signal_handler_options=SignalHandlerOptions.NO)
-    rclpy.get_default_context().on_shutdown(ended.set)
     nodes: list[VlaNode] = []
     try:
+        join_graph(args)
+        rclpy.get_default_context().on_shutdown(ended.set)
         for make in makers:
             nodes.append(make())
         with ExitStack() as executors:

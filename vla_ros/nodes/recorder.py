@@ -18,13 +18,13 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
+from vla_ros.nodes.joining import join_graph
 from vla_ros.types import VlaError
 
 NODE_NAME = 'recorder'
@@ -190,8 +190,8 @@ def main() -> int:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
     try:
+        join_graph(sys.argv)
         recorder = Recorder(options.folder)
     except VlaError as error:
         print(f'error: {error}', file=sys.stderr)

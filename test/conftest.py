@@ -11,12 +11,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from vla_ros.graph import environment
+
+if TYPE_CHECKING:
+    from node_graph import Graph
 
 # Before the first import of numpy, torch or rclpy. Tests never talk to the network, where real robots may listen.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
@@ -47,6 +50,23 @@ def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
             yield domain
             return
     pytest.fail('all ROS domains of this machine are in use')
+
+
+@pytest.fixture
+def graph(ros_domain: int) -> Iterator[Graph]:
+    """A running ROS graph around the node under test."""
+    from node_graph import Graph  # needs ROS 2, which not all tests do
+
+    with Graph(ros_domain) as made:
+        yield made
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> str:
+    """The folder of a tiny bundle, as the parameter says it."""
+    from node_graph import write_bundle
+
+    return str(write_bundle(tmp_path / 'tiny'))
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +31,6 @@ LIVE = {
 }
 ELSEWHERE = {'replan_rate', 'dry_run'}
 """Live, but no matter of planning: the node reads them at every message (see test_nodes_action)."""
-
-
-@pytest.fixture
-def graph(ros_domain: int) -> Iterator[Graph]:
-    with Graph(ros_domain) as made:
-        yield made
 
 
 def action(graph: Graph, folder: Path, **parameters: Any) -> Any:

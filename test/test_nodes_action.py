@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,12 +107,6 @@ class Bench:
         request = ChangeState.Request()
         request.transition.label = label
         return bool(self.graph.call(ChangeState, 'action/change_state', request).success)
-
-
-@pytest.fixture
-def graph(ros_domain: int) -> Iterator[Graph]:
-    with Graph(ros_domain) as made:
-        yield made
 
 
 def ends_at_rest(message: JointTrajectory) -> bool:

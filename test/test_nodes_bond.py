@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip('rclpy')
 
 from diagnostic_msgs.msg import DiagnosticArray
-from node_graph import Graph, eventually, refusals, write_bundle
+from node_graph import eventually, refusals, write_bundle
 from test_nodes_action import Bench, ends_at_rest, is_brake
 from test_nodes_processes import TESTS, process, wait_active
 
@@ -27,12 +27,6 @@ from vla_ros.types import NANOSECONDS
 pytestmark = pytest.mark.slow
 PEERS = ('perception', 'reasoning')
 NOTICED_WITHIN = 0.3  # seconds
-
-
-@pytest.fixture
-def graph(ros_domain: int) -> Iterator[Graph]:
-    with Graph(ros_domain) as made:
-        yield made
 
 
 @pytest.fixture

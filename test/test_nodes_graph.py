@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ pytest.importorskip('rclpy')
 pytest.importorskip('mujoco')
 
 from diagnostic_msgs.msg import DiagnosticArray
-from node_graph import Graph, refusals, write_bundle
+from node_graph import refusals, write_bundle
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
@@ -73,12 +73,6 @@ class Muscles:
 
     def warm_up(self) -> None:
         pass
-
-
-@pytest.fixture
-def graph(ros_domain: int) -> Iterator[Graph]:
-    with Graph(ros_domain) as made:
-        yield made
 
 
 def test_a_sentence_moves_the_arm_another_turns_it_round_and_stop_stops_it(graph, tmp_path: Path) -> None:

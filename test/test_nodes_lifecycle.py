@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -61,12 +60,6 @@ class Parrot(VlaNode):
         if message.data == 'bug':
             raise ZeroDivisionError('one by nothing')
         self.words.publish(message)
-
-
-@pytest.fixture
-def graph(ros_domain: int) -> Iterator[Graph]:
-    with Graph(ros_domain) as made:
-        yield made
 
 
 def change(graph: Graph, label: str) -> bool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import array
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -44,17 +43,6 @@ class MeanEncoder:
     def encode(self, frames: Sequence[Frame]) -> VisualTokens:
         means = [frame.image.reshape(-1, 3).mean(axis=0) / 255 for frame in frames]
         return VisualTokens(min(f.stamp for f in frames), np.repeat(means, 2, axis=0).astype(np.float32))
-
-
-@pytest.fixture
-def graph(ros_domain: int) -> Iterator[Graph]:
-    with Graph(ros_domain) as made:
-        yield made
-
-
-@pytest.fixture
-def bundle(tmp_path: Path) -> str:
-    return str(write_bundle(tmp_path / 'tiny'))
 
 
 def start(graph: Graph, bundle: str, **parameters: object) -> tuple[PerceptionNode, Ear]:

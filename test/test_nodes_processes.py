@@ -51,12 +51,6 @@ def process(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[byte
             child.wait()
 
 
-@pytest.fixture
-def graph(ros_domain: int) -> Iterator[Graph]:
-    with Graph(ros_domain) as made:
-        yield made
-
-
 def wait_active(graph: Graph, name: str) -> None:
     graph.diagnostics.wait(
         lambda m: (

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ pytest.importorskip('rclpy')
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.srv import ChangeState
-from node_graph import PATIENCE, Ear, Graph, eventually, refusals, rows, write_bundle
+from node_graph import PATIENCE, Ear, Graph, eventually, refusals, rows
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
@@ -80,17 +79,6 @@ class Bench:
 
     def decision(self, words: str, after: int = 0) -> DiagnosticStatus:
         return self.decisions.wait(lambda m: words in m.status[0].message, after).status[0]
-
-
-@pytest.fixture
-def graph(ros_domain: int) -> Iterator[Graph]:
-    with Graph(ros_domain) as made:
-        yield made
-
-
-@pytest.fixture
-def bundle(tmp_path: Path) -> str:
-    return str(write_bundle(tmp_path / 'tiny'))
 
 
 def height(message: Image) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -36,12 +35,6 @@ from vla_ros.sim.tasks import Task
 from vla_ros.types import NANOSECONDS, JointTrajectory, VlaError
 
 SEED = 1_000_003
-
-
-@pytest.fixture
-def graph(ros_domain: int) -> Iterator[Graph]:
-    with Graph(ros_domain) as made:
-        yield made
 
 
 def simulator(graph: Graph, **parameters: Any) -> SimulatorNode:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
+from tqdm import tqdm
 from transformers import PreTrainedTokenizerFast
 
 from vla_ros.reasoning.prompt import prompt
@@ -72,7 +73,7 @@ def thoughts(
     model.eval()
     answer = tokenizer.convert_tokens_to_ids(ANSWER)
     out = np.zeros((len(texts), rows, model.language.config.hidden_size), np.float16)
-    for start in range(0, len(texts), 32):
+    for start in tqdm(range(0, len(texts), 32), desc='thinking', unit='batch', leave=False):
         ids = [tokenizer(prompt(order) + trace)['input_ids'] for order, trace in texts[start : start + 32]]
         padded = torch.zeros(len(ids), max(map(len, ids)), dtype=torch.long)
         for row, tokens in enumerate(ids):

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import Dataset
+from tqdm import tqdm
 from transformers import (
     PreTrainedTokenizerFast,
     SiglipConfig,
@@ -253,7 +254,7 @@ def encode(model: nn.Module, images: ImageArray, batch: int = 64) -> npt.NDArray
     """Visual tokens (N, tokens, width) of a SigLIP vision model: the features that LLaVA's projector reads."""
     model.eval()
     parts = []
-    for start in range(0, len(images), batch):
+    for start in tqdm(range(0, len(images), batch), desc='looking', unit='batch', leave=False):
         seen: Any = model(
             pixel_values=torch.from_numpy(normalise(images[start : start + batch])), output_hidden_states=True
         )

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vla_ros.action.guard import GuardReason, Refusal
 from vla_ros.action.motion import Motion, Question
 from vla_ros.action.stitch import ExecutingPlan
-from vla_ros.evaluation.recording import Recording, Timeline
 from vla_ros.evaluation.replay.agenda import Agenda, SimulatedWorker
 from vla_ros.evaluation.replay.mind import Hold, Thought, Tokens
 from vla_ros.evaluation.replay.model import Model
@@ -27,12 +25,11 @@ from vla_ros.evaluation.replay.stream import (
     Instruction,
     Joints,
     Message,
-    RecordedDecision,
-    RecordedPlan,
 )
 from vla_ros.evaluation.replay.timing import ReplayTiming
+from vla_ros.evaluation.replay.transcript import Transcript, timeline
 from vla_ros.perception.rate_gate import RateGate
-from vla_ros.types import NANOSECONDS, ActionChunk, VlaError
+from vla_ros.types import NANOSECONDS, ActionChunk, Decision, JointTrajectory, VlaError
 from vla_ros.types import Thought as ThoughtRows
 
 
@@ -42,28 +39,12 @@ class _Asked:
     chunk: ActionChunk
 
 
-class _Log:
-    """Values with the seconds at which they came."""
-
-    def __init__(self) -> None:
-        self.times: list[float] = []
-        self.values: list[object] = []
-
-    def add(self, at: int, value: object) -> None:
-        self.times.append(at / NANOSECONDS)
-        self.values.append(value)
-
-    def line(self) -> Timeline[Any]:
-        return Timeline(tuple(self.times), tuple(self.values))
-
-
 class Arm:
     """Acts on tokens, thoughts and joints, and keeps what came of it."""
 
     def __init__(self, model: Model, timing: ReplayTiming, refusals: list[Refused]) -> None:
         self._agenda = Agenda()
         self._offset = 0
-        self._began: int | None = None
         self._refusals = refusals
         self._model = model
         self._planner = model.make_planner()
@@ -75,9 +56,9 @@ class Arm:
         )
         self._period = round(timing.watch * NANOSECONDS)
         self._clock_jumped = False
-        self._said, self._joints, self._plans, self._decisions, self._old_plans, self._old_decisions = (
-            _Log() for _ in range(6)
-        )
+        self._heard = Transcript(model.joints)
+        self._plans: list[tuple[float, JointTrajectory]] = []
+        self._decisions: list[tuple[float, Decision]] = []
         self._sent: list[int] = []
         self._brakes: list[Braked] = []
         self._thinking: list[float] = []
@@ -89,6 +70,7 @@ class Arm:
         """Live through what arrives, to the end."""
         for message in messages:
             self._agenda.run_until(message.at)
+            self._heard.hear(message)
             if isinstance(message, ClockSet):
                 self._on_clock(message)
             elif isinstance(message, Joints):
@@ -100,33 +82,15 @@ class Arm:
             elif isinstance(message, Hold):
                 self._on_hold(message)
             elif isinstance(message, Instruction):
-                self._said.add(message.at, message.words)
                 self._motion.enable()
-            elif isinstance(message, RecordedPlan):
-                self._old_plans.add(message.at, message.plan)
-            elif isinstance(message, RecordedDecision):
-                self._old_decisions.add(message.at, message.decision)
 
     def outcome(self, encoding: list[float]) -> Outcome:
         """What came of it; ``encoding`` is how many seconds each encoding took."""
-        names, joints, said = self._model.joints, self._joints.line(), self._said.line()
-        recorded = Recording(
-            instructions=said,
-            decisions=self._old_decisions.line(),
-            joint_names=names,
-            joints=joints,
-            plans=self._old_plans.line(),
-        )
-        replayed = Recording(
-            instructions=said,
-            decisions=self._decisions.line(),
-            joint_names=names,
-            joints=joints,
-            plans=self._plans.line(),
-        )
+        recorded = self._heard.recording()
+        replayed = replace(recorded, decisions=timeline(self._decisions), plans=timeline(self._plans))
         return Outcome(
             seconds=self._agenda.now / NANOSECONDS,
-            clock=self._began or 0,
+            clock=self._heard.clock,
             recorded=recorded,
             replayed=replayed,
             sent=tuple(self._sent),
@@ -142,13 +106,9 @@ class Arm:
 
     def _on_clock(self, message: ClockSet) -> None:
         before, self._offset = self._agenda.now + self._offset, message.clock - message.at
-        if self._began is None:
-            self._began = message.clock
-        elif message.clock < before:
-            self._clock_jumped = True
+        self._clock_jumped = self._clock_jumped or message.clock < before
 
     def _on_joints(self, message: Joints) -> None:
-        self._joints.add(message.at, message.sample.positions)
         if not self._motion.hear_joints(message.sample):
             self._refuse('clock_went_back', 'joint states went back in time; disarmed')
 
@@ -164,14 +124,14 @@ class Arm:
         self._thinking.append(answer.seconds)
         if answer.fault is not None:
             self._refuse(*answer.fault, node='reasoning')
-        self._decisions.add(message.at, answer.decision)
+        self._decisions.append((message.at / NANOSECONDS, answer.decision))
         self._motion.hear_thought(ThoughtRows(message.stamp, answer.rows))
 
     def _on_hold(self, message: Hold) -> None:
         nothing = np.zeros((0, self._model.thought_width), np.float32)
         self._motion.hear_thought(ThoughtRows(message.stamp, nothing))
         if message.decision is not None:
-            self._decisions.add(message.at, message.decision)
+            self._decisions.append((message.at / NANOSECONDS, message.decision))
 
     def _watch(self) -> None:
         self._agenda.note(self._agenda.now + self._period, self._watch)
@@ -213,7 +173,7 @@ class Arm:
         self._ages.append(age / NANOSECONDS)
 
     def _send(self, plan: ExecutingPlan) -> None:
-        self._plans.add(self._agenda.now, plan.trajectory)
+        self._plans.append((self._agenda.now / NANOSECONDS, plan.trajectory))
         self._sent.append(self._agenda.now)
 
     def _on_brake(self, why: str) -> None:

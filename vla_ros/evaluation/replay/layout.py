@@ -23,6 +23,7 @@ class Layout:
         joints: of joint states.
         instruction, plans, decisions: None if the bag has none.
         clock: whether it has /clock.
+        compressed: whether images are files (JPEG, PNG).
     """
 
     cameras: Mapping[str, str]
@@ -32,6 +33,7 @@ class Layout:
     plans: str | None
     decisions: str | None
     clock: bool
+    compressed: bool
 
     @property
     def topics(self) -> set[str]:
@@ -119,4 +121,5 @@ def find_layout(
         find('joint_trajectory', *sorted(elsewhere)),
         find('reasoning/decision'),
         CLOCK in filled,
+        any(filled[topic] == COMPRESSED for topic in images),
     )

@@ -43,6 +43,7 @@ class Outcome:
         brakes: why the arm was braked, in order.
         refusals: in order.
         latencies: seconds, by what they are of: computing times of this machine, and ages by the timing model.
+        reports: what live nodes said of themselves on /diagnostics, by node.
     """
 
     seconds: float
@@ -53,6 +54,7 @@ class Outcome:
     brakes: tuple[Braked, ...] = ()
     refusals: tuple[Refused, ...] = ()
     latencies: dict[str, list[float]] = field(default_factory=dict)
+    reports: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def refused(self) -> dict[str, dict[str, int]]:
         """How often each node refused for each reason."""

@@ -114,9 +114,10 @@ class BagReader:
     def _frame(self, one: Serialised, topic: Topic, at: int) -> Message:
         camera, stamp = self._layout.cameras[one.topic], stamp_of(one.data)
         if topic.type_name == COMPRESSED:
-            return CameraFrame(at, camera, stamp, partial(_compressed, topic, one.data))
+            image = partial(_compressed, topic, one.data)
+            return CameraFrame(at, camera, stamp, image, data=one.data, compressed=True)
         read = partial(_raw, topic, one.data)
-        return CameraFrame(at, camera, stamp, read, read)
+        return CameraFrame(at, camera, stamp, read, read, one.data)
 
     def _calibrated(self, one: Serialised, topic: Topic, at: int) -> Message:
         message = topic.decode(one.data)

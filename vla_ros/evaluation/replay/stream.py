@@ -38,12 +38,16 @@ class CameraFrame(Message):
         stamp: nanoseconds, of the header.
         image: decodes it, (H, W, 3) rgb8; VlaError if it cannot be read.
         check: what can be said at little cost against its being read: VlaError.
+        data: the whole message as it was serialised.
+        compressed: whether it is a CompressedImage instead of an Image.
     """
 
     camera: str
     stamp: int
     image: Callable[[], ImageArray]
     check: Callable[[], object] = _sound
+    data: bytes = b''
+    compressed: bool = False
 
 
 @dataclass(frozen=True)

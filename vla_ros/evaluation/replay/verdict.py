@@ -54,7 +54,9 @@ def judge(outcome: Outcome, golden: Golden | None, tolerance: Tolerance | None =
     replayed = course_of(outcome.replayed, outcome.seconds)
     if golden is not None:
         comparison = compare(golden.course, replayed)
-        differences = _exactly(golden, outcome, comparison) if tolerance is None else _within(comparison, tolerance)
+        differences = (
+            _exactly(golden, outcome, comparison) if tolerance is None else _within(comparison, tolerance)
+        )
         return Verdict('golden', replayed, golden.course, comparison, not differences, differences)
     if not len(outcome.recorded.plans) and not len(outcome.recorded.decisions):
         return Verdict('nothing', replayed, None, None, None, ())

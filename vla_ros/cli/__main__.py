@@ -1,0 +1,5 @@
+"""``python -m vla_ros.cli``: the command line."""
+
+from vla_ros.cli import main
+
+main()

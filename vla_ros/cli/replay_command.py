@@ -25,6 +25,9 @@ def replay(
     live: Annotated[
         bool, typer.Option('--live', help='Through the nodes, over DDS, in real time; not in lockstep.')
     ] = False,
+    rate: Annotated[
+        float, typer.Option(min=0.05, max=20.0, help='Seconds of the bag a second, with --live.')
+    ] = 1.0,
     golden: Annotated[
         Path | None, typer.Option(help='Compare with this file, not with what the bag recorded.')
     ] = None,
@@ -83,7 +86,9 @@ def replay(
             clock=ClockSource(clock),
             faults=tuple(parse_fault(text) for text in fault or ()),
         )
-        result = _run(bag, bundle, parameters, selection, live, golden, update, reason, tolerance, out)
+        result = _run(
+            bag, bundle, parameters, selection, rate if live else None, golden, update, reason, tolerance, out
+        )
         _tell(result, update, golden, out, json_file)
     except VlaError as error:
         errors.print(f'[red]error: {escape(str(error))}[/red]', soft_wrap=True, highlight=False)
@@ -97,7 +102,7 @@ def _run(
     bundle: str,
     parameters: Path | None,
     selection: Any,
-    live: bool,
+    live_rate: float | None,
     golden_file: Path | None,
     update: bool,
     reason: str,
@@ -112,15 +117,15 @@ def _run(
     folder = bundle_directory(bundle)
     model = load_model(folder, parameters)
     session = Session(bag, model, selection, golden_file)
-    if live:
+    if live_rate is not None:
         from vla_ros.nodes.bringup import require_ros
 
         require_ros()
         from vla_ros.nodes.live_replay import live_replay
 
-        session.take(
-            live_replay(bag, model, folder, selection, parameters, out or Path('out/replay')), 'live'
-        )
+        work = out or Path('out/replay')
+        outcome = live_replay(bag, model, folder, selection, parameters, work, live_rate)
+        session.take(outcome, 'live')
     else:
         session.run()
     session.judge(None if tolerance is None else Tolerance(mean=tolerance), may_be_new=update)

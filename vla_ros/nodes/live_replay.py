@@ -27,9 +27,15 @@ COUNTED = 'refused '
 
 
 def live_replay(
-    bag: Path, model: Model, bundle: Path, selection: Selection, parameters: Path | None, out: Path
+    bag: Path,
+    model: Model,
+    bundle: Path,
+    selection: Selection,
+    parameters: Path | None,
+    out: Path,
+    rate: float,
 ) -> Outcome:
-    """Replay a bag in real time; bag and logs of the nodes stay in ``out``.
+    """Replay a bag at ``rate`` seconds of it a second; bag and logs of the nodes stay in ``out``.
 
     Raises:
         VlaError: the bag lacks what the model needs, or a node does not start or dies.
@@ -57,7 +63,7 @@ def live_replay(
     with (
         running(processes, out / LOGS, out / BAG, cameras=()) as supervisor,
         Client() as client,
-        Player(model.joints, partial(say, client)) as player,
+        Player(model.joints, partial(say, client), rate=rate) as player,
     ):
         player.open([camera.name for camera in model.cameras], compressed)
         wait_for_nodes(client, player, supervisor.check)

@@ -1,6 +1,7 @@
 """Plays a bag to the nodes over DDS: cameras, joint states, words and /clock, at the pace of the clock in the bag.
 
-What the bag holds of the nodes' own results is not played. The arm is enabled with each instruction.
+What the bag holds of the nodes' own results is not played. The arm is enabled with each instruction, and disabled with
+an empty one.
 """
 
 from __future__ import annotations
@@ -154,10 +155,12 @@ class Player:
 
 
 def say(client: Client, words: str) -> None:
-    """Enable the arm, then give an instruction, as a person would; '' only stops."""
+    """Enable the arm and give an instruction; '' stops and disables it."""
     if words.strip():
         client.enable()
     client.instruct(words)
+    if not words.strip():
+        client.enable(False)
 
 
 def wait_for_nodes(client: Client, player: Player, check: Callable[[], None]) -> None:

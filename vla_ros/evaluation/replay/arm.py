@@ -1,7 +1,7 @@
 """The second half of a replay: the arm. It does what the action node does, with the same code, in simulated time.
 
-A person enables the arm with each instruction, as the demonstration does; nothing else of what a person may do to the
-arm is in a bag.
+What a person does to the switches is not in a bag. So the arm is enabled with each instruction, and disabled with an
+empty one: whoever moves it by hand, or puts it back, does so in between.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Arm:
             elif isinstance(message, Hold):
                 self._on_hold(message)
             elif isinstance(message, Instruction):
-                self._motion.enable()
+                self._switch(message.words)
 
     def outcome(self, encoding: list[float]) -> Outcome:
         """What came of it; ``encoding`` is how many seconds each encoding took."""
@@ -103,6 +103,12 @@ class Arm:
                 'camera to trajectory by the timing model': self._ages,
             },
         )
+
+    def _switch(self, words: str) -> None:
+        if words.strip():
+            self._motion.enable()
+        else:
+            self._motion.disable()
 
     def _on_clock(self, message: ClockSet) -> None:
         before, self._offset = self._agenda.now + self._offset, message.clock - message.at

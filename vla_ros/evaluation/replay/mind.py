@@ -116,11 +116,11 @@ class Mind:
             elif isinstance(message, Unreadable):
                 self._refuser(message.node)(message.reason, message.sentence)
             else:
-                self._out.append(message)
                 if isinstance(message, ClockSet):
                     self._offset = message.clock - message.at
                 elif isinstance(message, Instruction):
                     self._on_instruction(message)
+                self._out.append(message)
             yield from self._out
             self._out.clear()
 

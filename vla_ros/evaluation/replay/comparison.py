@@ -10,6 +10,7 @@ import numpy.typing as npt
 from vla_ros.evaluation.replay.course import STEP, Course, Decided
 from vla_ros.types import DoubleArray
 
+SHORTLY = 1e-6  # seconds
 WEAK_HOLD = 0.2  # seconds; the arm rests so long between two plans now and then
 
 
@@ -97,18 +98,16 @@ def _at(course: Course, time: float) -> Decided | None:
 
 
 def _changes(reference: Course, replayed: Course) -> tuple[Changed, ...]:
+    """The decisions in force when each instruction of the replay ended, where they are not the same."""
     changed = []
-    said = [(at, words) for at, words in replayed.instructions if words.strip()]
-    ends = [at for at, _ in replayed.instructions][1:] + [float('inf')]
-    bounds = dict(zip([at for at, _ in replayed.instructions], ends, strict=True))
-    for at, words in said:
-        last = [
-            [d for d in course.decisions if at <= d.at < bounds[at] and _same(d.instruction, words)]
-            for course in (reference, replayed)
-        ]
-        told = [' '.join(_said(found[-1])) if found else 'nothing' for found in last]
-        if last[0] and told[0] != told[1]:
-            changed.append(Changed(round(at, 3), words, told[0], told[1]))
+    said = list(replayed.instructions)
+    ends = [*(at for at, _ in said), float('inf')][1:]
+    for (at, words), end in zip(said, ends, strict=True):
+        before, now = (_at(course, end - SHORTLY) for course in (reference, replayed))
+        if before is not None and words.strip():
+            told = ' '.join(_said(now)) if now is not None else 'nothing'
+            if told != ' '.join(_said(before)):
+                changed.append(Changed(round(at, 3), words, ' '.join(_said(before)), told))
     return tuple(changed)
 
 

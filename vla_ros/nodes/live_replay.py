@@ -43,16 +43,14 @@ def live_replay(
     stream = open_stream(bag, model, selection)
     compressed = _is_compressed(stream)
     prepare_environment(simulator=True, own_domain=True)
-    processes = [
-        replace(process, remaps=())
-        for process in graph.processes(
-            simulator=False,
-            bundle=str(bundle),
-            use_sim_time=True,
-            parameters_file=parameters,
-            parameters={'image_transport': 'compressed' if compressed else 'raw'},
-        )
-    ]
+    processes = graph.processes(
+        simulator=False,
+        robot='none',
+        bundle=str(bundle),
+        use_sim_time=True,
+        parameters_file=parameters,
+        parameters={'image_transport': 'compressed' if compressed else 'raw'},
+    )
     heard = Transcript(model.joints)
     ends = [0]
 

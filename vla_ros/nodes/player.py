@@ -119,17 +119,17 @@ class Player:
         if isinstance(message, CameraFrame):
             topic = f'camera/{message.camera}/image_raw'
             kind, topic = (CompressedImage, f'{topic}/compressed') if message.compressed else (Image, topic)
-            self._publisher(kind, topic, qos.CAMERA).publish(restamped(message.data, message.stamp))
+            self._publisher(kind, topic, qos.PLAYED).publish(restamped(message.data, message.stamp))
         elif isinstance(message, Calibrated):
             stamp = self._clock + message.at
             information = (
                 CameraInfo() if message.model is None else camera_info_message(message.model, stamp, '')
             )
             topic = f'camera/{message.camera}/camera_info'
-            self._publisher(CameraInfo, topic, qos.CAMERA).publish(information)
+            self._publisher(CameraInfo, topic, qos.PLAYED).publish(information)
         elif isinstance(message, Joints):
             state = joints_message(self._names, message.sample)
-            self._publisher(JointState, 'joint_states', qos.JOINT_STATES_OUT).publish(state)
+            self._publisher(JointState, 'joint_states', qos.PLAYED).publish(state)
         elif isinstance(message, Instruction):
             self._instruct(message.words)
 
@@ -138,11 +138,11 @@ class Player:
         for camera in cameras:
             topic = f'camera/{camera}/image_raw'
             if compressed:
-                self._publisher(CompressedImage, f'{topic}/compressed', qos.CAMERA)
+                self._publisher(CompressedImage, f'{topic}/compressed', qos.PLAYED)
             else:
-                self._publisher(Image, topic, qos.CAMERA)
-            self._publisher(CameraInfo, f'camera/{camera}/camera_info', qos.CAMERA)
-        self._publisher(JointState, 'joint_states', qos.JOINT_STATES_OUT)
+                self._publisher(Image, topic, qos.PLAYED)
+            self._publisher(CameraInfo, f'camera/{camera}/camera_info', qos.PLAYED)
+        self._publisher(JointState, 'joint_states', qos.PLAYED)
 
     def is_heard(self) -> bool:
         """Whether somebody listens to each of the topics that are open."""

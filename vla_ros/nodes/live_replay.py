@@ -18,10 +18,12 @@ from vla_ros.evaluation.replay.stream import CameraFrame, Message
 from vla_ros.evaluation.replay.transcript import Transcript
 from vla_ros.nodes.bringup import START_TIMEOUT, prepare_environment, running
 from vla_ros.nodes.client import Client
+from vla_ros.nodes.lifecycle import PEER_TIMEOUT
 from vla_ros.nodes.player import Player, say, wait_for_nodes
 from vla_ros.types import NANOSECONDS
 
 BAG, LOGS = 'live', 'logs'
+PATIENCE = 0.2  # seconds of peer_timeout at a rate of 1, as is its default
 LAST_WORDS = 1.5  # seconds for the last diagnostics
 COUNTED = 'refused '
 
@@ -49,7 +51,11 @@ def live_replay(
         bundle=str(bundle),
         use_sim_time=True,
         parameters_file=parameters,
-        parameters={'image_transport': 'compressed' if compressed else 'raw'},
+        parameters={
+            'image_transport': 'compressed' if compressed else 'raw',
+            # Who plays slowly has a slow machine: what is measured by the wall stretches with it.
+            **({PEER_TIMEOUT.name: PATIENCE / rate} if rate < 1.0 else {}),
+        },
     )
     heard = Transcript(model.joints)
     ends = [0]

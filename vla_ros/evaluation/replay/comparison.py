@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,9 +93,15 @@ def _agreement(reference: Course, replayed: Course, count: int) -> float:
 
 def _at(course: Course, time: float) -> Decided | None:
     """The decision in force; none before the words of the moment were thought about."""
-    begins, words = max(((at, words) for at, words in course.instructions if at <= time), default=(0.0, ''))
-    made = [d for d in course.decisions if begins <= d.at <= time and _same(d.instruction, words)]
-    return made[-1] if made else None
+    said = bisect_right(course.instructions, time, key=lambda entry: entry[0])
+    begins, words = course.instructions[said - 1] if said else (0.0, '')
+    for index in range(bisect_right(course.decisions, time, key=lambda decided: decided.at) - 1, -1, -1):
+        decided = course.decisions[index]
+        if decided.at < begins:
+            return None
+        if _same(decided.instruction, words):
+            return decided
+    return None
 
 
 def _changes(reference: Course, replayed: Course) -> tuple[Changed, ...]:

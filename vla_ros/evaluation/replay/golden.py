@@ -71,15 +71,25 @@ def golden_of(
         seconds=outcome.seconds,
         selection=selected(selection),
         timing=asdict(timing),
-        model={'name': model.name, 'fingerprint': model.fingerprint},
+        model=model_of(model),
         refusals=outcome.refused(),
         history=(*earlier, {'reason': reason.strip(), 'trajectories_sha256': digest}),
     )
 
 
+def model_of(model: Model) -> dict[str, str]:
+    """Which model it is, as JSON."""
+    return {'name': model.name, 'fingerprint': model.fingerprint}
+
+
 def selected(selection: Selection) -> dict[str, Any]:
     """A selection as JSON."""
-    return {**asdict(selection), 'remaps': list(selection.remaps), 'clock': selection.clock.value}
+    return {
+        **asdict(selection),
+        'remaps': list(selection.remaps),
+        'clock': selection.clock.value,
+        'faults': [asdict(fault) for fault in selection.faults],
+    }
 
 
 def write_golden(path: Path, golden: Golden) -> None:

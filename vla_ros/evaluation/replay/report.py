@@ -28,13 +28,13 @@ def report(
     outcome: Outcome,
     verdict: Verdict,
     golden: Golden | None,
-    wall_seconds: float,
+    took: tuple[float, float],
 ) -> dict[str, Any]:
     """Everything in one dictionary; times in seconds, angles in rad.
 
     Args:
         mode: 'lockstep' or 'live'.
-        wall_seconds: that the replay took.
+        took: seconds by the wall and of computing in this process that the replay took.
     """
     result: dict[str, Any] = {
         'bag': str(bag),
@@ -54,8 +54,9 @@ def report(
         'faults': [_rest(outcome, fault) for fault in selection.faults],
         'latencies_ms': {name: _spread(values) for name, values in outcome.latencies.items() if values},
         'seconds': round(outcome.seconds, 3),
-        'wall_seconds': round(wall_seconds, 2),
-        'times_real_time': round(outcome.seconds / wall_seconds, 2) if wall_seconds > 0 else None,
+        'wall_seconds': round(took[0], 2),
+        'cpu_seconds': round(took[1], 2),
+        'times_real_time': round(outcome.seconds / took[0], 2) if took[0] > 0 else None,
         'model': {'name': model.name, 'manifest_sha256': model.fingerprint},
         'selection': selected(selection),
         'timing': asdict(timing),

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from vla_ros.evaluation.replay.golden import (
     Golden,
     golden_of,
+    model_of,
     read_golden,
     require_same_part,
+    selected,
     write_golden,
 )
 from vla_ros.evaluation.replay.model import Model
 from vla_ros.evaluation.replay.outcome import Outcome
 from vla_ros.evaluation.replay.report import report
-from vla_ros.evaluation.replay.run import Selection, replay, require_something
+from vla_ros.evaluation.replay.run import Selection, require_something
+from vla_ros.evaluation.replay.run import replay as replay_bag
 from vla_ros.evaluation.replay.timing import ReplayTiming
 from vla_ros.evaluation.replay.verdict import Tolerance, Verdict, judge
 from vla_ros.types import VlaError
@@ -44,8 +48,8 @@ class Session:
         self._selection, self._timing = selection or Selection(), timing or ReplayTiming()
         self._golden: Golden | None = None
         self._mode = 'lockstep'
-        self._begun = time.perf_counter()
-        self._wall = 0.0
+        self._begun = time.perf_counter(), time.process_time()
+        self._took = (0.0, 0.0)
 
     def run(self) -> Outcome:
         """Replay in lockstep.
@@ -53,7 +57,7 @@ class Session:
         Raises:
             VlaError: the bag cannot be read, or lacks what the model needs.
         """
-        outcome = replay(self._bag, self._model, self._selection, self._timing)
+        outcome = replay_bag(self._bag, self._model, self._selection, self._timing)
         self.take(outcome, 'lockstep')
         return outcome
 
@@ -61,7 +65,7 @@ class Session:
         """An outcome that was made elsewhere; ``mode`` is 'lockstep' or 'live'."""
         require_something(outcome, self._selection)
         self.outcome, self._mode = outcome, mode
-        self._wall = time.perf_counter() - self._begun
+        self._took = time.perf_counter() - self._begun[0], time.process_time() - self._begun[1]
 
     def judge(self, tolerance: Tolerance | None = None, *, may_be_new: bool = False) -> Verdict:
         """Compare with the golden file, else with what the bag recorded.
@@ -86,8 +90,11 @@ class Session:
                 golden = None
         if self._mode == 'live' and tolerance is None:
             tolerance = Tolerance()
-        self.verdict = judge(outcome, golden, tolerance)
-        return self.verdict
+        verdict = judge(outcome, golden, tolerance)
+        if golden is not None and not verdict.same:
+            verdict = replace(verdict, differences=(*verdict.differences, *self._otherwise(golden)))
+        self.verdict = verdict
+        return verdict
 
     def update(self, reason: str) -> None:
         """Make the outcome the golden result.
@@ -115,8 +122,26 @@ class Session:
             self._done(),
             self.verdict,
             self._golden,
-            self._wall,
+            self._took,
         )
+
+    def _otherwise(self, golden: Golden) -> list[str]:
+        """What was not as it was for the golden result, and may explain why it differs."""
+        found = []
+        if golden.model != model_of(self._model):
+            found.append(
+                f'the model is {self._model.name} {self._model.fingerprint[:12]}; the golden result is of '
+                f'{golden.model.get("name")} {golden.model.get("fingerprint", "")[:12]}'
+            )
+        if golden.timing != asdict(self._timing):
+            found.append(f'the timing is {asdict(self._timing)}; it was {golden.timing}')
+        now = selected(self._selection)
+        found += [
+            f'{name} is {now[name]!r}; it was {golden.selection.get(name)!r}'
+            for name in now
+            if now[name] != golden.selection.get(name)
+        ]
+        return found
 
     def _done(self) -> Outcome:
         assert self.outcome is not None, 'run first'

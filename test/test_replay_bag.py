@@ -148,6 +148,17 @@ def test_messages_that_a_node_would_refuse_are_counted_as_there(tmp_path: Path) 
     assert len(outcome.replayed.plans) > 3
 
 
+def test_a_compressed_image_that_cannot_be_read_is_refused_by_perception(tmp_path: Path) -> None:
+    messages = ros_messages(compressed=True)
+    for topic, at, message in messages:
+        if topic.startswith('/camera/wrist') and at < BEGAN + NANOSECONDS // 2:
+            message.data = message.data[:20]
+
+    outcome = replay(write_bag(tmp_path / 'bag', messages), make_model())
+
+    assert outcome.refused() == {'perception': {'bad_image': 5}}
+
+
 def test_a_stamp_is_read_and_written_without_decoding() -> None:
     from rclpy.serialization import deserialize_message, serialize_message
 

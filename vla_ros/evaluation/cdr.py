@@ -37,9 +37,11 @@ def decoder(type_name: str, definition: str) -> Callable[[bytes], Any]:
     Raises:
         VlaError: no definition, or one that cannot be read.
     """
-    from mcap.records import Schema
-    from mcap_ros2.decoder import DecoderFactory
-
+    try:
+        from mcap.records import Schema
+        from mcap_ros2.decoder import DecoderFactory
+    except ImportError as error:
+        raise VlaError('mcap-ros2-support is not installed; pip install mcap-ros2-support') from error
     text = definition or _definition(type_name)
     try:
         made = DecoderFactory().decoder_for('cdr', Schema(1, text.encode(), 'ros2msg', type_name))

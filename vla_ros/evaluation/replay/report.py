@@ -63,6 +63,11 @@ def report(
         'machine': machine(),
         'versions': versions(),
     }
+    if outcome.reports:
+        result['diagnostics'] = {
+            node: {key: value for key, value in values.items() if key.endswith(('[ms]', '[Hz]'))}
+            for node, values in outcome.reports.items()
+        }
     if golden is not None:
         result['golden'] = {
             'model': golden.model,

@@ -33,6 +33,10 @@ from vla_ros.types import NANOSECONDS, ActionChunk, Decision, JointTrajectory, V
 from vla_ros.types import Thought as ThoughtRows
 
 
+WITHDRAWN = (GuardReason.HOLD, GuardReason.NOT_ENABLED)
+"""Reasons that are none to count: the order was withdrawn while a plan was being made."""
+
+
 @dataclass(frozen=True)
 class _Asked:
     question: Question
@@ -186,7 +190,7 @@ class Arm:
         self._brakes.append(Braked(self._agenda.now / NANOSECONDS, why))
 
     def _count(self, refusal: Refusal) -> None:
-        if refusal.reason is not GuardReason.HOLD:
+        if refusal.reason not in WITHDRAWN:
             self._refuse(refusal.reason.value, refusal.sentence)
 
     def _refuse(self, reason: str, sentence: str, node: str = 'action') -> None:

@@ -8,7 +8,7 @@ from setuptools import find_packages, setup
 PACKAGE = 'vla_ros'
 HERE = Path(__file__).resolve().parent
 SHARED_FOLDERS = ('launch', 'config', 'models', 'rviz')
-EXECUTABLES = ('simulator', 'perception', 'reasoning', 'action', 'composed', 'recorder')
+EXECUTABLES = ('simulator', 'perception', 'reasoning', 'action', 'composed', 'recorder', 'player')
 
 LINUX_X86 = 'platform_system == "Linux" and platform_machine == "x86_64"'
 ELSEWHERE = 'platform_system != "Linux" or platform_machine != "x86_64"'
@@ -99,5 +99,7 @@ setup(
             'vla_ros = vla_ros.cli:main',
             *(f'{name} = {PACKAGE}.nodes.{name}:main' for name in EXECUTABLES),
         ],
+        # The fixture replay_bag, for tests of one's own model on one's own bags.
+        'pytest11': ['vla_ros = vla_ros.pytest_plugin'],
     },
 )

@@ -33,7 +33,11 @@ FOREIGN = {
 }
 SOURCES = {
     path.stem: ast.parse(path.read_text(encoding='utf-8'))
-    for path in (ROOT / 'vla_ros' / 'nodes').glob('*.py')
+    for path in (
+        *(ROOT / 'vla_ros' / 'nodes').glob('*.py'),
+        ROOT / 'vla_ros' / 'action' / 'motion.py',
+        ROOT / 'vla_ros' / 'perception' / 'intake.py',
+    )
 }
 TOPIC = re.compile(r'(?<![\w./-])/?((?:camera|perception|reasoning|action|simulator)/[\w<>()/]*\w>?)')
 LAST_WORD = re.compile(r'(?<![\w/])/(diagnostics|clock|joint_states|instruction)\b')

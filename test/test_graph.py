@@ -100,7 +100,7 @@ def test_what_is_asked_for_reaches_every_process(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('wrong', 'sentence'),
     [
-        ({'robot': 'r2d2'}, r"robot: expected one of \['so101'\], found 'r2d2'"),
+        ({'robot': 'r2d2'}, r"robot: expected one of \['none', 'so101'\], found 'r2d2'"),
         ({'bundle': 'nosuchmodel'}, "bundle: expected .* found 'nosuchmodel'"),
         ({'parameters_file': Path('/no/such.yaml')}, "params_file: expected .* found '/no/such.yaml'"),
         (

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from vla_ros.graph import COMPOSED, MODEL_NODES, NODES, processes
+from vla_ros.graph import COMPOSED, MODEL_NODES, NODES, player, processes
 from vla_ros.paths import config_file
 
 LAUNCH = Path(__file__).resolve().parents[1] / 'launch'
@@ -53,6 +53,7 @@ RECORDED = {
         'IncludeLaunchDescription',
         'OpaqueFunction',
         'SetEnvironmentVariable',
+        'Shutdown',
     ],
     'launch.launch_description_sources': ['PythonLaunchDescriptionSource'],
     'launch.substitutions': [],
@@ -215,6 +216,40 @@ def test_the_demo_is_the_same_launch_file_with_the_simulator(stand_ins: None) ->
     assert include.options['launch_arguments'] == [('simulator', 'true')]
 
 
+def test_a_replay_is_the_same_launch_file_on_the_clock_of_the_bag_without_a_controller(
+    stand_ins: None,
+) -> None:
+    found = entities('replay.launch.py')
+    (include,) = [entity for entity in found if kind(entity) == 'IncludeLaunchDescription']
+    given = dict(include.options['launch_arguments'])
+
+    assert include.values[0].values == (str(LAUNCH / 'vla.launch.py'),)
+    assert given == {'use_sim_time': 'true', 'robot': 'none'}
+    for node in nodes(**given):
+        assert node.options['remappings'] == []
+        assert node.options['parameters'][-1]['use_sim_time'] is True
+
+
+def test_a_replay_is_kept_off_the_network_and_plays_the_bag_that_was_named(stand_ins: None) -> None:
+    found = entities('replay.launch.py')
+    (start,) = [entity for entity in found if kind(entity) == 'OpaqueFunction']
+    arguments = {
+        'bag': '/bags/kitchen',
+        'rate': '0.5',
+        'bundle': '',
+        'namespace': 'left',
+        'log_level': 'info',
+    }
+
+    (node,) = start.options['function'](arguments)
+
+    variables = {e.values[0]: e.values[1] for e in found if kind(e) == 'SetEnvironmentVariable'}
+    assert variables['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
+    assert node.options['executable'] == 'player'
+    assert node.options['arguments'] == list(player('/bags/kitchen', namespace='left', rate=0.5).arguments)
+    assert kind(node.options['on_exit'][0]) == 'Shutdown'
+
+
 def test_the_launch_file_and_the_command_line_start_the_same_processes(stand_ins: None) -> None:
     launched = nodes(simulator='true')
     commands = [process.command() for process in processes(simulator=True)]
@@ -224,7 +259,7 @@ def test_the_launch_file_and_the_command_line_start_the_same_processes(stand_ins
     ]
 
 
-@pytest.mark.parametrize('file', ['vla.launch.py', 'demo.launch.py'])
+@pytest.mark.parametrize('file', ['vla.launch.py', 'demo.launch.py', 'replay.launch.py'])
 def test_real_launch_accepts_the_file(file: str) -> None:
     pytest.importorskip('launch_ros')
     from launch import LaunchContext, LaunchService
@@ -233,7 +268,7 @@ def test_real_launch_accepts_the_file(file: str) -> None:
     from launch_ros.actions import LifecycleNode
 
     description = load(file).generate_launch_description()
-    if file == 'demo.launch.py':
+    if file != 'vla.launch.py':
         LaunchService().include_launch_description(description)
         return
     context = LaunchContext()

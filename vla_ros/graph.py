@@ -21,6 +21,7 @@ Value = bool | int | float | str | Sequence[bool] | Sequence[int] | Sequence[flo
 Remap = tuple[str, str]
 
 COMPOSED = 'composed'
+PLAYER = 'player'
 PARAMETERS_FILE = 'vla.params.yaml'
 FAST_DDS_PROFILE = 'fastdds.xml'
 SHARED_MEMORY_NEEDED = 256 * 2**20  # bytes: eight processes with the segment of the profile
@@ -60,6 +61,7 @@ class Robot:
 
 ROBOTS = {
     'so101': Robot('so101', remaps=(('joint_trajectory', 'joint_trajectory_controller/joint_trajectory'),)),
+    'none': Robot('none', remaps=()),  # no controller hears the plans: bags are replayed so
 }
 
 
@@ -171,6 +173,29 @@ def processes(
             enclave=f'/{enclaves.strip("/")}/{name}' if enclaves else '',
         )
         for name in names
+    )
+
+
+def player(
+    bag: str, *, bundle: str = '', namespace: str = '', rate: float = 1.0, log_level: str = 'info'
+) -> Process:
+    """The process that plays a recorded bag to the nodes of the graph, with its clock; it ends with the bag.
+
+    Args:
+        bag: path of the bag.
+        bundle: path or name of the model that hears it; '' is the one that comes with the package.
+        rate: seconds of the bag a second.
+
+    Raises:
+        VlaError: no such bundle.
+    """
+    model = ('--bundle', str(bundle_directory(bundle))) if bundle else ()
+    space = ('--namespace', namespace) if namespace.strip('/') else ()
+    return Process(
+        executable=PLAYER,
+        nodes=(PLAYER,),
+        arguments=(bag, *model, *space, '--rate', f'{rate:g}'),
+        log_level=log_level,
     )
 
 

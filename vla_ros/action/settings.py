@@ -53,17 +53,29 @@ def planner_settings(values: Mapping[str, Any], manifest: Manifest) -> PlannerSe
     )
 
 
-def action_parameters(file: Path) -> dict[str, Any]:
-    """What a ROS parameter file says of the action node, in whatever namespace.
+def node_parameters(file: Path, node: str) -> dict[str, Any]:
+    """What a ROS parameter file says of a node, in whatever namespace; empty if it says nothing.
 
     Raises:
-        VlaError: no file, not YAML, or nothing about an action node.
+        VlaError: no file, or not YAML.
     """
     try:
         content = yaml.safe_load(file.read_text(encoding='utf-8'))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise VlaError(f'{file}: expected a ROS parameter file: {str(error).splitlines()[0]}') from error
     for name, entry in content.items() if isinstance(content, dict) else ():
-        if str(name).rsplit('/', 1)[-1] == 'action' and isinstance(entry, dict):
+        if str(name).rsplit('/', 1)[-1] == node and isinstance(entry, dict):
             return dict(entry.get('ros__parameters', {}))
-    raise VlaError(f"{file}: expected parameters of a node 'action', found none")
+    return {}
+
+
+def action_parameters(file: Path) -> dict[str, Any]:
+    """What a ROS parameter file says of the action node, in whatever namespace.
+
+    Raises:
+        VlaError: no file, not YAML, or nothing about an action node.
+    """
+    found = node_parameters(file, 'action')
+    if not found:
+        raise VlaError(f"{file}: expected parameters of a node 'action', found none")
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from vla_ros.evaluation.cdr import stamp_of
 from vla_ros.evaluation.recording import Recording, Timeline
 from vla_ros.types import (
     NANOSECONDS,
@@ -64,7 +64,7 @@ def read_bag(folder: Path, namespace: str = '') -> Recording:
     return Recording(
         instructions=_line(events['instruction'], lambda m: str(m.data)),
         traces=_line(events['reasoning/trace'], lambda m: str(m.data)),
-        decisions=_line(events['reasoning/decision'], _decision),
+        decisions=_line(events['reasoning/decision'], decision_of),
         cameras={
             topic.split('/')[1]: _line(found, _image)
             for topic, found in events.items()
@@ -72,7 +72,7 @@ def read_bag(folder: Path, namespace: str = '') -> Recording:
         },
         joint_names=joint_names,
         joints=_line(events['joint_states'], lambda m: _sorted(m.position, m.name, joint_names)),
-        plans=_line(events['joint_trajectory'], lambda m: _plan(m, joint_names)),
+        plans=_line(events['joint_trajectory'], lambda m: plan_of(m, joint_names)),
         scores=_line(events['simulator/score'], lambda m: _values(m.status[0])),
         diagnostics=_diagnostics(events['diagnostics']),
         arrivals={topic: Timeline(tuple(times), (None,) * len(times)) for topic, times in arrivals.items()},
@@ -130,9 +130,8 @@ def _in_simulated_time(messages: list[tuple[str, float, Any]]) -> Iterator[tuple
 
 
 def _stamp(serialised: bytes) -> float:
-    """Seconds of the stamp of a message that begins with a header: after 4 bytes that say how it is encoded (CDR)."""
-    seconds, nanoseconds = struct.unpack_from('<iI' if serialised[1] & 1 else '>iI', serialised, 4)
-    return float(seconds + nanoseconds / NANOSECONDS)
+    """Seconds of the stamp of a message that begins with a header."""
+    return stamp_of(serialised) / NANOSECONDS
 
 
 def _ages(stamped: list[Event]) -> Timeline[float]:
@@ -165,7 +164,8 @@ def _values(status: Any) -> dict[str, str]:
     return {pair.key: pair.value for pair in status.values}
 
 
-def _decision(message: Any) -> Decision:
+def decision_of(message: Any) -> Decision:
+    """The decision that a message of ``reasoning/decision`` tells."""
     status = message.status[0]
     told = _values(status)
     target = (float(told['target_x']), float(told['target_y'])) if 'target_x' in told else None
@@ -189,7 +189,8 @@ def _sorted(values: Any, names: Any, order: tuple[str, ...]) -> np.ndarray[Any, 
     return np.array([by_name.get(name, np.nan) for name in order], float)
 
 
-def _plan(message: Any, order: tuple[str, ...]) -> JointTrajectory:
+def plan_of(message: Any, order: tuple[str, ...]) -> JointTrajectory:
+    """The plan that a message of ``joint_trajectory`` is, its columns in the order of the joints."""
     names, points = message.joint_names, message.points
 
     def rows(field: str) -> np.ndarray[Any, np.dtype[np.float64]]:

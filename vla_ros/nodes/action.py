@@ -15,6 +15,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from vla_ros.action.guard import GuardReason, Refusal
 from vla_ros.action.limits import absurdities, load_limits
+from vla_ros.action.motion import Motion
 from vla_ros.action.planner import Planner, Policy
 from vla_ros.action.stitch import ExecutingPlan
 from vla_ros.bundle import Bundle
@@ -27,9 +28,8 @@ from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.nodes.main import run
 from vla_ros.nodes.messages import nanoseconds
 from vla_ros.nodes.model import open_bundle, tell_providers
-from vla_ros.nodes.motion import Motion
-from vla_ros.nodes.rate_gate import RateGate
 from vla_ros.nodes.worker import LatestWorker
+from vla_ros.perception.rate_gate import RateGate
 from vla_ros.types import NANOSECONDS, Thought, VisualTokens, VlaError, require_shape
 
 WATCH_PERIOD = 0.05  # seconds

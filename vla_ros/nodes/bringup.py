@@ -34,15 +34,23 @@ def recorder_command(folder: Path, cameras: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def running(processes: Sequence[graph.Process], logs: Path, bag: Path | None = None) -> Iterator[Supervisor]:
+def running(
+    processes: Sequence[graph.Process],
+    logs: Path,
+    bag: Path | None = None,
+    cameras: Sequence[str] = ('front', 'wrist'),
+) -> Iterator[Supervisor]:
     """Start the processes, and a recorder before them if there is a ``bag`` to write; stop them all in the end.
 
     They are stopped against the flow of data: what drives the arm first, then what it drives, then the recorder.
+
+    Args:
+        cameras: those whose images are recorded.
     """
     environment = {**os.environ, 'PYTHONUNBUFFERED': '1', 'ROS_LOG_DIR': str((logs / 'ros').resolve())}
     with Supervisor(logs, environment) as supervisor:
         if bag is not None:
-            supervisor.start('recorder', recorder_command(bag, ('front', 'wrist')))
+            supervisor.start('recorder', recorder_command(bag, cameras))
         for process in processes:
             supervisor.start(process.executable, process.command())
         yield supervisor

@@ -10,16 +10,15 @@ import math
 from functools import lru_cache
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from vla_ros.nodes.messages import time_message
+from vla_ros.perception.calibration import calibration
+from vla_ros.perception.compressed import decompress
 from vla_ros.perception.encodings import LARGEST_SIDE, LAYOUTS, to_rgb8, view, without_padding
 from vla_ros.types import CameraModel, FloatArray, ImageArray, VlaError
-
-LARGEST_FILE = 64_000_000  # bytes of a compressed image
 
 
 def image_from_message(message: Image) -> ImageArray:
@@ -47,19 +46,7 @@ def image_from_compressed(message: CompressedImage) -> ImageArray:
     Raises:
         VlaError: not such a file, or a larger one than any camera makes.
     """
-    if not 0 < len(message.data) <= LARGEST_FILE:
-        raise VlaError(f'compressed image: expected 1 to {LARGEST_FILE} bytes, found {len(message.data)}')
-    # A camera's pixels are as its calibration has them: no turning by EXIF.
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        pixels = cv2.imdecode(np.frombuffer(message.data, np.uint8), flags)
-    except cv2.error as error:
-        raise VlaError(f'compressed image: could not be decoded ({error.err})') from error
-    if pixels is None:
-        raise VlaError(
-            f'compressed image: expected JPEG or PNG, found {message.format!r} of {len(message.data)} bytes'
-        )
-    return to_rgb8(pixels.astype(np.uint8, copy=False), 'bgr8')
+    return decompress(message.data, message.format)
 
 
 def image_message(image: ImageArray, stamp: int, frame_id: str = '') -> Image:
@@ -95,15 +82,11 @@ def matrix_from_message(message: Image) -> FloatArray:
 
 def camera_model_from_message(message: CameraInfo) -> CameraModel | None:
     """The calibration of the images as sent (binned, cropped); None for an uncalibrated camera (K is 0)."""
-    if message.k[0] == 0.0:
-        return None
-    matrix = np.array(message.k, dtype=np.float64).reshape(3, 3)
-    roi = message.roi
-    binning = np.array([max(message.binning_x, 1), max(message.binning_y, 1)])
-    matrix[:2, 2] -= (roi.x_offset, roi.y_offset)
-    matrix[:2] /= binning[:, None]
-    width, height = (roi.width or message.width, roi.height or message.height) // binning
-    return CameraModel(int(width), int(height), matrix, tuple(message.d), message.distortion_model)
+    binning, roi = (message.binning_x, message.binning_y), message.roi
+    cut = (roi.x_offset, roi.y_offset, roi.width, roi.height)
+    return calibration(
+        (message.width, message.height), message.k, message.d, message.distortion_model, binning, cut
+    )
 
 
 def camera_info_message(model: CameraModel, stamp: int, frame_id: str) -> CameraInfo:

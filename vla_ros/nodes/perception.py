@@ -28,22 +28,37 @@ from vla_ros.nodes.main import run
 from vla_ros.nodes.messages import nanoseconds
 from vla_ros.nodes.model import MODEL_SETTINGS, open_bundle, tell_providers
 from vla_ros.nodes.parameters import Setting
-from vla_ros.nodes.rate_gate import RateGate
 from vla_ros.nodes.worker import LatestWorker
 from vla_ros.perception.encoder import Encoder
+from vla_ros.perception.intake import Intake, IntakeSettings
 from vla_ros.perception.rectify import Rectifier
 from vla_ros.perception.resize import resize
-from vla_ros.perception.synchronise import Synchroniser
 from vla_ros.types import NANOSECONDS, Frame, VisualTokens, VlaError
 
 SETTINGS = (
     *MODEL_SETTINGS,
     Setting('image_transport', 'raw', 'Listen to image_raw or to compressed.', choices=('raw', 'compressed')),
-    Setting('rate', 20.0, 'Token matrices a second at most.', 0.1, 200.0, live=True, unit='1/s'),
     Setting(
-        'slop', 0.03, 'Largest distance of the stamps of a set of frames.', 0.0, 1.0, live=True, unit='s'
+        'rate', IntakeSettings.rate, 'Token matrices a second at most.', 0.1, 200.0, live=True, unit='1/s'
     ),
-    Setting('max_frame_age', 0.5, 'Frames older than this are refused.', 0.01, 60.0, live=True, unit='s'),
+    Setting(
+        'slop',
+        IntakeSettings.slop,
+        'Largest distance of the stamps of a set of frames.',
+        0.0,
+        1.0,
+        live=True,
+        unit='s',
+    ),
+    Setting(
+        'max_frame_age',
+        IntakeSettings.max_frame_age,
+        'Frames older than this are refused.',
+        0.01,
+        60.0,
+        live=True,
+        unit='s',
+    ),
 )
 
 
@@ -106,9 +121,7 @@ class PerceptionNode(VlaNode):
 
     def start(self) -> None:
         """Begin with fresh buffers."""
-        self._synchroniser: Synchroniser[_Snapshot] = Synchroniser(tuple(self._cameras), slop=0)
-        self._gate = RateGate(self.setting('rate'))
-        self._newest = 0
+        self._intake: Intake[_Snapshot] = Intake(tuple(self._cameras), self.refuse)
         self._worker = LatestWorker('perception', self._perceive, self._on_worker_error)
 
     def wind_down(self) -> None:
@@ -124,9 +137,9 @@ class PerceptionNode(VlaNode):
     def observe(self) -> None:
         """Show what was dropped on the way."""
         if self.is_active and self._worker is not None:
-            self.note_age('frame', self._newest or None)
-            self.health.note('frames dropped late', self._synchroniser.late)
-            self.health.note('frames dropped without partner', self._synchroniser.unmatched)
+            self.note_age('frame', self._intake.newest or None)
+            self.health.note('frames dropped late', self._intake.late)
+            self.health.note('frames dropped without partner', self._intake.unmatched)
             self.health.note('sets dropped for newer ones', self._worker.replaced)
 
     def _loaded_encoder(self, bundle: Bundle) -> VisionEncoder:
@@ -152,27 +165,9 @@ class PerceptionNode(VlaNode):
     def _on_image(self, camera: str, message: Any) -> None:
         self.health.tick(f'camera {camera}')
         stamp = nanoseconds(message.header.stamp)
-        age = (self.now() - stamp) / NANOSECONDS
-        longest = self.setting('max_frame_age')
-        if age > longest:
-            self.refuse('stale_frame', f'{camera}: the frame is {age:.3f} s old; the most is {longest} s')
-            return
-        if age < -longest:
-            self.refuse('future_frame', f'{camera}: the frame is stamped {-age:.3f} s ahead of the clock')
-            return
-        if stamp < self._newest - 2 * round(longest * NANOSECONDS):
-            # No frame that is not stale can be that much older than another, unless the clock went back.
-            back = (self._newest - stamp) / NANOSECONDS
-            self.refuse('clock_went_back', f'{camera}: stamps went back by {back:.3f} s')
-            self._synchroniser.reset()
-            self._newest = stamp
-        self._newest = max(self._newest, stamp)
-        self._synchroniser.slop = round(self.setting('slop') * NANOSECONDS)
-        matched = self._synchroniser.add(camera, stamp, _Snapshot(camera, stamp, message))
-        if matched is None or self._worker is None:
-            return
-        self._gate.rate = self.setting('rate')
-        if self._gate.admits(min(snapshot.stamp for snapshot in matched)):
+        settings = IntakeSettings(*(self.setting(name) for name in ('rate', 'slop', 'max_frame_age')))
+        matched = self._intake.add(camera, stamp, self.now(), _Snapshot(camera, stamp, message), settings)
+        if matched is not None and self._worker is not None:
             self._worker.submit(matched)
 
     def _perceive(self, matched: tuple[_Snapshot, ...]) -> None:

@@ -34,6 +34,8 @@ COMMAND = _profile(1)
 CLOCK = _profile(1)
 SCORE = _profile(10)
 DIAGNOSTICS = _profile(10)
+# A bag that is played: whoever wants every message gets it.
+PLAYED = _profile(50)
 
 
 def life(lease: float) -> QoSProfile:

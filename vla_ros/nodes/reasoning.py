@@ -22,14 +22,14 @@ from vla_ros.nodes.main import run
 from vla_ros.nodes.messages import decision_message, nanoseconds
 from vla_ros.nodes.model import MODEL_SETTINGS, open_bundle, tell_providers
 from vla_ros.nodes.parameters import Setting
-from vla_ros.nodes.rate_gate import RateGate
 from vla_ros.nodes.worker import LatestWorker
+from vla_ros.perception.rate_gate import RateGate
+from vla_ros.reasoning.orders import STOP, Order, ReasoningSettings, order_of, rows_to_act_on
 from vla_ros.reasoning.reasoner import Reasoner
 from vla_ros.types import (
     NANOSECONDS,
     Decision,
     FloatArray,
-    Thought,
     Verdict,
     VisualTokens,
     VlaError,
@@ -38,13 +38,27 @@ from vla_ros.types import (
 
 SETTINGS = (
     *MODEL_SETTINGS,
-    Setting('rate', 1.5, 'Thoughts a second while following an order.', 0.05, 50.0, live=True, unit='1/s'),
     Setting(
-        'max_token_age', 1.0, 'Older visual tokens are not thought about.', 0.01, 60.0, live=True, unit='s'
+        'rate',
+        ReasoningSettings.rate,
+        'Thoughts a second while following an order.',
+        0.05,
+        50.0,
+        live=True,
+        unit='1/s',
+    ),
+    Setting(
+        'max_token_age',
+        ReasoningSettings.max_token_age,
+        'Older visual tokens are not thought about.',
+        0.01,
+        60.0,
+        live=True,
+        unit='s',
     ),
     Setting(
         'max_instruction_length',
-        500,
+        ReasoningSettings.max_instruction_length,
         'Longer instructions are refused.',
         1,
         100_000,
@@ -53,8 +67,6 @@ SETTINGS = (
     ),
     Setting('base_frame', 'base_link', 'Frame of the robot, above which markers stand.'),
 )
-SHOWN = 80  # characters of a refused instruction that are repeated
-STOP = Decision(Verdict.UNSURE, 'stop', '', '')
 
 
 class _PreemptedError(Exception):
@@ -62,15 +74,8 @@ class _PreemptedError(Exception):
 
 
 @dataclass(frozen=True)
-class _Order:
-    """An instruction in force; each message makes a new object, so that identity tells old from new."""
-
-    words: str
-
-
-@dataclass(frozen=True)
 class _Question:
-    order: _Order
+    order: Order
     tokens: VisualTokens
 
 
@@ -88,7 +93,7 @@ class ReasoningNode(VlaNode):
         self._make_reasoner = make_reasoner
         # Held to change the order, and to publish only what answers the present one.
         self._lock = threading.Lock()
-        self._order: _Order | None = None
+        self._order: Order | None = None
         self._tokens: VisualTokens | None = None
         self._worker: LatestWorker[_Question] | None = None
         self._instructions: Subscription | None = None
@@ -140,19 +145,15 @@ class ReasoningNode(VlaNode):
         self.health.note('chains of thought pre-empted', self._preempted)
 
     def _on_instruction(self, message: String) -> None:
-        longest = self.setting('max_instruction_length')
-        if len(message.data) > longest:
-            sentence = f'the instruction has {len(message.data)} characters; the most is {longest}'
-            self.refuse('long_instruction', sentence)
-            self._hold(None, Decision(Verdict.REFUSED, sentence, message.data[:SHOWN], ''))
-            return
-        words = ' '.join(message.data.split())
-        if not words:
-            self._hold(None, STOP)
+        order = order_of(message.data, self.setting('max_instruction_length'))
+        if isinstance(order, Decision):
+            if order.verdict is Verdict.REFUSED:
+                self.refuse('long_instruction', order.subtask)
+            self._hold(None, order)
             return
         present = self._order
-        if present is None or present.words != words:
-            self._hold(_Order(words))
+        if present is None or present.words != order.words:
+            self._hold(order)
         self._gate.reset()
         if self._tokens is not None:
             self._ask(self._tokens)
@@ -190,7 +191,7 @@ class ReasoningNode(VlaNode):
         try:
             on_text('')
             decision, thought = self._reasoner.think(question.tokens, question.order.words, on_text)
-            rows = self._checked(decision, thought)
+            rows = rows_to_act_on(decision, thought, self._manifest.thought.width)
         except _PreemptedError:
             self._preempted += 1
             return
@@ -205,15 +206,6 @@ class ReasoningNode(VlaNode):
         seconds = (self.steady_clock.now().nanoseconds - begun) / NANOSECONDS
         self._answer(question, decision, rows, seconds)
 
-    def _checked(self, decision: Decision, thought: Thought) -> FloatArray:
-        """The rows of a thought that may be acted on; none unless the verdict is go."""
-        if decision.verdict is not Verdict.GO:
-            return self._no_rows()
-        require_shape('thought', thought.rows, (None, self._manifest.thought.width))
-        if not np.isfinite(thought.rows).all():
-            raise VlaError('the thought has numbers that are not finite')
-        return thought.rows
-
     def _answer(self, question: _Question, decision: Decision, rows: FloatArray, seconds: float) -> None:
         stamp = question.tokens.stamp
         with self._lock:
@@ -227,7 +219,7 @@ class ReasoningNode(VlaNode):
         self.health.latency('thinking', seconds)
         self.health.latency('camera to thought', (self.now() - stamp) / NANOSECONDS)
 
-    def _hold(self, order: _Order | None, decision: Decision | None = None) -> None:
+    def _hold(self, order: Order | None, decision: Decision | None = None) -> None:
         """Put another order in force: until it is thought through, the arm holds."""
         now = self.now()
         with self._lock:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vla_ros.nodes.rate_gate import RateGate
+from vla_ros.perception.rate_gate import RateGate
 from vla_ros.types import NANOSECONDS
 
 

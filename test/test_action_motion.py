@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vla_ros.action.guard import GuardReason, Refusal
+from vla_ros.action.joint_history import JointHistory
 from vla_ros.action.limits import JointLimits
+from vla_ros.action.motion import Motion
 from vla_ros.action.planner import Planner, PlannerSettings
 from vla_ros.action.stitch import ExecutingPlan
 from vla_ros.bundle import ChunkSpec
-from vla_ros.nodes.joint_history import JointHistory
-from vla_ros.nodes.motion import Motion
 from vla_ros.types import NANOSECONDS, ActionChunk, JointSample, Thought, VisualTokens
 
 NAMES = ('pan', 'lift')

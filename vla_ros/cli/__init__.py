@@ -1,4 +1,4 @@
-"""The command line: ``vla_ros demo | eval | train | export | inspect | run | say | status``."""
+"""The command line: ``vla_ros demo | eval | replay | train | export | inspect | run | say | status``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from vla_ros.cli.replay_command import replay
 from vla_ros.types import VlaError
 
 app = typer.Typer(
@@ -56,6 +57,9 @@ def demo(
     write_json(json_file, report)
     if not report['success']:
         raise typer.Exit(1)
+
+
+app.command()(replay)
 
 
 @evaluations.command()
@@ -292,7 +296,3 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-if __name__ == '__main__':
-    main()

@@ -1,4 +1,4 @@
-"""Whether the arm moves, and on which plan: the switches, what was heard last, and the brake. No ROS in here.
+"""Whether the arm moves, and on which plan: the switches, what was heard last, and the brake.
 
 The arm moves only while it is enabled, not stopped, and a fresh thought says so. Whenever that ends, one braking
 plan is sent, and then nothing.
@@ -8,14 +8,35 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from vla_ros.action.guard import Circumstances, GuardReason, Refusal
+from vla_ros.action.joint_history import JointHistory
 from vla_ros.action.planner import Planner, PlannerSettings
 from vla_ros.action.stitch import ExecutingPlan
-from vla_ros.nodes.joint_history import JointHistory
-from vla_ros.types import NANOSECONDS, JointSample, Thought, VisualTokens
+from vla_ros.types import NANOSECONDS, ActionChunk, JointSample, Thought, VisualTokens
 
 Send = Callable[[ExecutingPlan], None]
+
+
+@dataclass(frozen=True)
+class Question:
+    """Everything that the policy is asked with, as it was at the time ``asked`` (ns)."""
+
+    planner: Planner
+    tokens: VisualTokens
+    thought: Thought
+    seen: JointSample
+    newest: JointSample
+    asked: int
+
+    def ask(self) -> ActionChunk:
+        """What the policy wants; the slow part.
+
+        Raises:
+            VlaError: input that the policy cannot read.
+        """
+        return self.planner.chunk(self.tokens, self.thought, self.seen, self.newest, self.asked)
 
 
 class Motion:
@@ -167,17 +188,8 @@ class Motion:
                 self._brake(refusal.sentence)
             return refusal
 
-    def plan(
-        self, tokens: VisualTokens, settings: PlannerSettings, dry_run: Send | None = None
-    ) -> ExecutingPlan | Refusal | None:
-        """Make one plan and send it, or hand it to ``dry_run`` instead; takes as long as the model thinks.
-
-        Returns:
-            What was sent, why not, or None if there is nothing to plan with.
-
-        Raises:
-            VlaError: the policy could not read its input, or no trajectory could be made.
-        """
+    def question(self, tokens: VisualTokens, settings: PlannerSettings) -> Question | Refusal | None:
+        """What to ask the policy for a plan; why not, or None if there is nothing to plan with."""
         with self._lock:
             planner, thought, now = self._planner, self._thought, self._now()
             seen, newest = self._joints.at(tokens.stamp), self._joints.newest
@@ -192,16 +204,44 @@ class Motion:
         if apart > most:
             sentence = f'The joint state nearest to the tokens is {apart:.3f} s away; the most is {most} s.'
             return Refusal(GuardReason.STALE_JOINT_STATE, sentence)
-        chunk = planner.chunk(tokens, thought, seen, newest, now)
+        return Question(planner, tokens, thought, seen, newest, now)
+
+    def answer(
+        self, question: Question, chunk: ActionChunk, dry_run: Send | None = None
+    ) -> ExecutingPlan | Refusal:
+        """Make a plan of the policy's answer and send it, or hand it to ``dry_run`` instead.
+
+        Returns:
+            What was sent, or why not: whatever changed since the question counts now (a stop, a hold, newer joints).
+
+        Raises:
+            VlaError: no trajectory could be made.
+        """
         with self._lock:
-            # Whatever changed while the model was thinking counts now: a stop, a hold, newer joints.
-            result = planner.next_plan(chunk, self._circumstances(tokens.stamp))
+            planner = question.planner
+            result = planner.next_plan(chunk, self._circumstances(question.tokens.stamp))
             if isinstance(result, ExecutingPlan) and dry_run is not None:
                 dry_run(result)
             elif isinstance(result, ExecutingPlan):
                 self._send(result)
                 planner.plan, self._braking = result, False
             return result
+
+    def plan(
+        self, tokens: VisualTokens, settings: PlannerSettings, dry_run: Send | None = None
+    ) -> ExecutingPlan | Refusal | None:
+        """Question, policy and answer at once: one plan, sent; takes as long as the model thinks.
+
+        Returns:
+            What was sent, why not, or None if there is nothing to plan with.
+
+        Raises:
+            VlaError: the policy could not read its input, or no trajectory could be made.
+        """
+        question = self.question(tokens, settings)
+        if not isinstance(question, Question):
+            return question
+        return self.answer(question, question.ask(), dry_run)
 
     def _brake(self, why: str) -> None:
         """Send one braking plan if the arm is moving and is not braking already."""

@@ -1,0 +1,1 @@
+"""Recorded bags, fed through the model again: in lockstep, deterministic, without ROS."""

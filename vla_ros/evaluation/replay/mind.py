@@ -1,0 +1,218 @@
+"""The first half of a replay: eyes and System 2. It needs nothing of what the arm does, so it may run ahead.
+
+It does what the nodes perception and reasoning do, with the same code, in simulated time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+
+import numpy as np
+
+from vla_ros.evaluation.replay.agenda import Agenda, SimulatedWorker
+from vla_ros.evaluation.replay.model import Model
+from vla_ros.evaluation.replay.outcome import Refused
+from vla_ros.evaluation.replay.seen import Eyes, Seen, Undecoded
+from vla_ros.evaluation.replay.stream import (
+    Calibrated,
+    CameraFrame,
+    ClockSet,
+    Instruction,
+    Message,
+    Unreadable,
+)
+from vla_ros.evaluation.replay.timing import ReplayTiming
+from vla_ros.perception.intake import Intake
+from vla_ros.perception.rate_gate import RateGate
+from vla_ros.perception.rectify import Rectifier
+from vla_ros.reasoning.orders import Order, order_of, rows_to_act_on
+from vla_ros.types import NANOSECONDS, Decision, FloatArray, Verdict, VlaError
+
+
+@dataclass(frozen=True)
+class Tokens(Message):
+    """New visual tokens."""
+
+    seen: Seen
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one chain of thought came to.
+
+    Attributes:
+        rows: (n, width) to act on.
+        fault: what is counted, and a sentence, if something went wrong.
+        seconds: of computing.
+    """
+
+    decision: Decision
+    rows: FloatArray
+    fault: tuple[str, str] | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Thought(Message):
+    """A thought that is being computed, perhaps still, in another thread; stamped as what it was made from."""
+
+    stamp: int
+    answer: Future[Answer]
+
+
+@dataclass(frozen=True)
+class Hold(Message):
+    """Until the next thought the arm holds; with a decision if one says so."""
+
+    stamp: int
+    decision: Decision | None
+
+
+@dataclass(frozen=True)
+class _Question:
+    order: Order
+    seen: Seen
+
+
+class Mind:
+    """Turns what arrives into tokens and thoughts; what the arm needs passes through.
+
+    Args:
+        pool: computes the thoughts, one at a time.
+        refusals: what is refused is added to it.
+    """
+
+    def __init__(
+        self, model: Model, timing: ReplayTiming, eyes: Eyes, pool: Executor, refusals: list[Refused]
+    ) -> None:
+        self._model, self._eyes, self._pool, self._refusals = model, eyes, pool, refusals
+        self._agenda = Agenda()
+        self._out: list[Message] = []
+        self._offset = 0
+        self._cameras = {camera.name: camera for camera in model.cameras}
+        self._rectifiers: dict[str, Rectifier] = {}
+        self._intake: Intake[CameraFrame] = Intake(tuple(self._cameras), self._refuser('perception'))
+        self._encoding: SimulatedWorker[tuple[CameraFrame, ...], Seen] = SimulatedWorker(
+            self._agenda, round(timing.encoding * NANOSECONDS), self._look, lambda _, seen: self._show(seen)
+        )
+        self._thinking: SimulatedWorker[_Question, Future[Answer]] = SimulatedWorker(
+            self._agenda, round(timing.thinking * NANOSECONDS), self._begin_thought, self._end_thought
+        )
+        self._gate = RateGate(model.reasoning.rate)
+        self._order: Order | None = None
+        self._newest: Seen | None = None
+
+    def follow(self, messages: Iterable[Message]) -> Iterator[Message]:
+        """What the arm gets to hear, in the order of time."""
+        for message in messages:
+            self._agenda.run_until(message.at)
+            if isinstance(message, CameraFrame):
+                self._on_frame(message)
+            elif isinstance(message, Calibrated):
+                self._on_calibration(message)
+            elif isinstance(message, Unreadable):
+                self._refuser(message.node)(message.reason, message.sentence)
+            else:
+                if isinstance(message, ClockSet):
+                    self._offset = message.clock - message.at
+                elif isinstance(message, Instruction):
+                    self._on_instruction(message)
+                self._out.append(message)
+            yield from self._out
+            self._out.clear()
+
+    @property
+    def _clock(self) -> int:
+        return self._agenda.now + self._offset
+
+    def _refuser(self, node: str) -> Callable[[str, str], None]:
+        def refuse(reason: str, sentence: str) -> None:
+            self._refusals.append(Refused(self._agenda.now / NANOSECONDS, node, reason, sentence))
+
+        return refuse
+
+    def _on_frame(self, message: CameraFrame) -> None:
+        matched = self._intake.add(message.camera, message.stamp, self._clock, message, self._model.intake)
+        if matched is not None:
+            self._encoding.submit(matched)
+
+    def _on_calibration(self, message: Calibrated) -> None:
+        known = self._rectifiers.get(message.camera)
+        if message.model is None:
+            self._rectifiers.pop(message.camera, None)
+        elif known is None or not known.is_for(message.model):
+            try:
+                self._rectifiers[message.camera] = Rectifier(message.model)
+            except VlaError as error:
+                self._refuser('perception')('bad_camera_info', str(error))
+
+    def _look(self, matched: tuple[CameraFrame, ...]) -> Seen | None:
+        try:
+            for message in matched:
+                message.check()
+        except VlaError as error:
+            self._refuser('perception')('bad_image', f'{message.camera}: {error}')
+            return None
+        frames = [Undecoded(m, self._rectifiers.get(m.camera), self._cameras[m.camera]) for m in matched]
+        return Seen(frames, self._eyes)
+
+    def _show(self, seen: Seen) -> None:
+        self._out.append(Tokens(self._agenda.now, seen))
+        self._newest = seen
+        if self._order is not None:
+            self._ask(self._order, seen)
+
+    def _on_instruction(self, message: Instruction) -> None:
+        order = order_of(message.words, self._model.reasoning.max_instruction_length)
+        if isinstance(order, Decision):
+            if order.verdict is Verdict.REFUSED:
+                self._refuser('reasoning')('long_instruction', order.subtask)
+            self._hold(None, order)
+            return
+        if self._order is None or self._order.words != order.words:
+            self._hold(order, None)
+        else:
+            order = self._order
+        self._gate.reset()
+        if self._newest is not None:
+            self._ask(order, self._newest)
+
+    def _hold(self, order: Order | None, decision: Decision | None) -> None:
+        self._order = order
+        self._thinking.abandon()
+        self._out.append(Hold(self._agenda.now, self._clock, decision))
+
+    def _ask(self, order: Order, seen: Seen) -> None:
+        age, longest = (self._clock - seen.stamp) / NANOSECONDS, self._model.reasoning.max_token_age
+        if age > longest:
+            sentence = f'expected tokens of at most {longest} s, found {age:.3f} s'
+            self._refuser('reasoning')('stale_tokens', sentence)
+        elif self._gate.admits(seen.stamp):
+            self._thinking.submit(_Question(order, seen))
+
+    def _begin_thought(self, question: _Question) -> Future[Answer]:
+        return self._pool.submit(_think, self._model, question)
+
+    def _end_thought(self, question: _Question, answer: Future[Answer]) -> None:
+        self._out.append(Thought(self._agenda.now, question.seen.stamp, answer))
+
+
+def _think(model: Model, question: _Question) -> Answer:
+    """One chain of thought; whatever goes wrong is a refusal, as in the node."""
+    words = question.order.words
+    fault = None
+    begun = time.perf_counter()
+    try:
+        tokens = question.seen.tokens()
+        begun = time.perf_counter()
+        decision, thought = model.reasoner.think(tokens, words)
+        rows = rows_to_act_on(decision, thought, model.thought_width)
+    except Exception as error:
+        told = isinstance(error, VlaError)
+        fault = ('reasoning_refused', str(error)) if told else ('internal_error', repr(error))
+        decision = Decision(Verdict.REFUSED, str(error) if told else 'reasoning failed', words, '')
+        rows = np.zeros((0, model.thought_width), np.float32)
+    return Answer(decision, rows, fault, time.perf_counter() - begun)

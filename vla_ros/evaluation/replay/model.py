@@ -1,0 +1,92 @@
+"""The model under test, with the parameters of the three nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vla_ros.action.flow import FlowPolicy
+from vla_ros.action.limits import load_limits
+from vla_ros.action.planner import Planner
+from vla_ros.action.settings import action_parameters, node_parameters, planner_settings
+from vla_ros.bundle import MANIFEST, CameraSpec, load_bundle, sha256
+from vla_ros.graph import PARAMETERS_FILE
+from vla_ros.paths import config_file
+from vla_ros.perception.encoder import Encoder
+from vla_ros.perception.intake import IntakeSettings
+from vla_ros.reasoning.onnx_reasoner import OnnxReasoner
+from vla_ros.reasoning.orders import ReasoningSettings
+from vla_ros.reasoning.reasoner import Reasoner
+from vla_ros.types import Frame, VisualTokens
+
+REPLAN_RATE = 8.0  # 1/s, as the default of the action node
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a replay runs.
+
+    Attributes:
+        name: of the bundle.
+        fingerprint: SHA-256 of its manifest, which has those of its files; '' if it is none.
+        cameras: the frames it wants, in this order.
+        joints: names, in order.
+        thought_width: channels of a thought vector.
+        encode: frames to visual tokens.
+        reasoner: System 2.
+        make_planner: a fresh planner around System 1, with its settings.
+        intake, reasoning: parameters of perception and reasoning.
+        replan_rate: plans a second at most.
+    """
+
+    name: str
+    cameras: tuple[CameraSpec, ...]
+    joints: tuple[str, ...]
+    thought_width: int
+    encode: Callable[[Sequence[Frame]], VisualTokens]
+    reasoner: Reasoner
+    make_planner: Callable[[], Planner]
+    intake: IntakeSettings = field(default_factory=IntakeSettings)
+    reasoning: ReasoningSettings = field(default_factory=ReasoningSettings)
+    replan_rate: float = REPLAN_RATE
+    fingerprint: str = ''
+
+
+def load_model(folder: Path, parameters_file: Path | None = None) -> Model:
+    """The model of a bundle, with the parameters of a ROS parameter file; None is the one that comes along.
+
+    Raises:
+        VlaError: the bundle is not valid, the file says nothing of the nodes, or the limits do not fit the robot.
+    """
+    bundle = load_bundle(folder)
+    manifest = bundle.manifest
+    file = parameters_file or config_file(PARAMETERS_FILE)
+    acting = action_parameters(file)
+    limits = load_limits(_limits_file(acting), manifest.robot.joints)
+    settings = planner_settings(acting, manifest)
+    policy = FlowPolicy(bundle)
+    return Model(
+        name=manifest.name,
+        fingerprint=sha256(folder / MANIFEST),
+        cameras=tuple(manifest.cameras),
+        joints=tuple(manifest.robot.joints),
+        thought_width=manifest.thought.width,
+        encode=Encoder(bundle).encode,
+        reasoner=OnnxReasoner(bundle),
+        make_planner=lambda: Planner(policy, manifest.chunk, limits, settings),
+        intake=_chosen(IntakeSettings, node_parameters(file, 'perception')),
+        reasoning=_chosen(ReasoningSettings, node_parameters(file, 'reasoning')),
+        replan_rate=float(acting.get('replan_rate', REPLAN_RATE)),
+    )
+
+
+def _chosen(kind: Any, parameters: Mapping[str, Any]) -> Any:
+    """Settings with those of their fields that the parameters name."""
+    return kind(**{name: parameters[name] for name in kind.__dataclass_fields__ if name in parameters})
+
+
+def _limits_file(parameters: Mapping[str, Any]) -> Path:
+    named = Path(str(parameters.get('limits_file', 'joint_limits.yaml'))).expanduser()
+    return config_file(named.name) if named.parent == Path('.') else named

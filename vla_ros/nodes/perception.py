@@ -30,6 +30,7 @@ from vla_ros.nodes.model import MODEL_SETTINGS, open_bundle, tell_providers
 from vla_ros.nodes.parameters import Setting
 from vla_ros.nodes.rate_gate import RateGate
 from vla_ros.nodes.worker import LatestWorker
+from vla_ros.perception.blank import contrast
 from vla_ros.perception.encoder import Encoder
 from vla_ros.perception.rectify import Rectifier
 from vla_ros.perception.resize import resize
@@ -44,6 +45,15 @@ SETTINGS = (
         'slop', 0.03, 'Largest distance of the stamps of a set of frames.', 0.0, 1.0, live=True, unit='s'
     ),
     Setting('max_frame_age', 0.5, 'Frames older than this are refused.', 0.01, 60.0, live=True, unit='s'),
+    Setting(
+        'min_contrast',
+        3.0,
+        'Pictures whose pixels differ less (standard deviation) show nothing and are refused; 0 takes all.',
+        0.0,
+        128.0,
+        live=True,
+        unit='levels of 255',
+    ),
 )
 
 
@@ -195,6 +205,11 @@ class PerceptionNode(VlaNode):
                 image = image_from_compressed(snapshot.message)
             else:
                 image = image_from_message(snapshot.message)
+            least, found = self.setting('min_contrast'), contrast(image)
+            if found < least:
+                raise VlaError(
+                    f'the picture shows nothing: its contrast is {found:.1f}, the least is {least:g}'
+                )
             rectifier = self._rectifiers.get(snapshot.camera)
             if rectifier is not None:
                 image = rectifier.rectify(image)

@@ -374,6 +374,21 @@ def test_a_camera_that_shows_the_same_while_the_arm_moves_brakes_it_until_it_sho
     bench.plans.wait(after=2)
 
 
+def test_what_was_made_with_another_bundle_is_refused(graph, tmp_path) -> None:
+    bench = Bench(graph, tmp_path)
+    for topic, profile, reason, count in (
+        ('perception/tokens', qos.STREAM_OUT, 'bad_tokens', (4, 3)),
+        ('reasoning/thought', qos.THOUGHT, 'bad_thought', (1, 5)),
+    ):
+        graph.say(matrix_message(rows(*count), bench.now, 'tiny 0123456789ab'), topic, profile)
+        assert eventually(lambda reason=reason: refusals(bench.node).get(reason) == 1)
+    assert set(bench.node._motion.stamps().values()) == {None}
+    graph.say(
+        matrix_message(rows(1, 5), bench.now, bench.node._manifest.tag), 'reasoning/thought', qos.THOUGHT
+    )
+    bench._wait_for('thought', bench.now)
+
+
 def test_when_the_cameras_die_the_arm_is_braked_before_its_plan_ends(graph, tmp_path) -> None:
     bench = Bench(graph, tmp_path, max_token_age=0.2, max_joint_state_age=5.0)
     plan = bench.moving()

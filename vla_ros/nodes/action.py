@@ -27,7 +27,7 @@ from vla_ros.nodes.joint_messages import joints_from_message, trajectory_message
 from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.nodes.main import run
 from vla_ros.nodes.messages import nanoseconds
-from vla_ros.nodes.model import open_bundle, tell_providers
+from vla_ros.nodes.model import open_bundle, require_made_with, tell_providers
 from vla_ros.nodes.motion import Distrust, Motion
 from vla_ros.nodes.rate_gate import RateGate
 from vla_ros.nodes.worker import LatestWorker
@@ -152,6 +152,7 @@ class ActionNode(VlaNode):
     def _on_tokens(self, message: Image) -> None:
         rows = matrix_from_message(message)
         require_shape('tokens', rows, (self._manifest.tokens.rows, self._manifest.tokens.width))
+        require_made_with('tokens', message, self._manifest)
         tokens = VisualTokens(nanoseconds(message.header.stamp), rows)
         self.health.tick('tokens')
         if self._shows_the_past(tokens):
@@ -177,6 +178,7 @@ class ActionNode(VlaNode):
     def _on_thought(self, message: Image) -> None:
         rows = matrix_from_message(message)
         require_shape('thought', rows, (None, self._manifest.thought.width))
+        require_made_with('thought', message, self._manifest)
         if len(rows) > self._manifest.thought.rows:
             raise VlaError(f'thought: expected at most {self._manifest.thought.rows} rows, found {len(rows)}')
         self.health.tick('thoughts')

@@ -91,6 +91,7 @@ class PerceptionNode(VlaNode):
         """Load the encoder, run it once, and open the topics of the manifest's cameras."""
         bundle = open_bundle(self)
         self._cameras = {camera.name: camera for camera in bundle.manifest.cameras}
+        self._tag = bundle.manifest.tag
         self._encoder = self._loaded_encoder(bundle)
         self._rectifiers: dict[str, Rectifier] = {}
         self._tokens = self.speak(Image, 'perception/tokens', qos.STREAM_OUT)
@@ -191,7 +192,7 @@ class PerceptionNode(VlaNode):
         frames = [self._frame(snapshot) for snapshot in matched]
         tokens = self._encoder.encode(frames)
         self.health.latency('encode', (self.steady_clock.now().nanoseconds - begun) / NANOSECONDS)
-        self._tokens.publish(matrix_message(tokens.rows, tokens.stamp))
+        self._tokens.publish(matrix_message(tokens.rows, tokens.stamp, self._tag))
         for frame, snapshot in zip(frames, matched, strict=True):
             frame_id = snapshot.message.header.frame_id
             self._images[frame.camera].publish(image_message(frame.image, frame.stamp, frame_id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -121,3 +122,20 @@ def test_given_a_domain_in_use_on_this_machine_another_one_is_chosen() -> None:
 
     assert second != first
     assert {first, second} <= set(DOMAINS)
+
+
+def test_given_a_signal_to_one_process_it_ends_and_is_not_missed(tmp_path: Path) -> None:
+    sleeper = [PYTHON, '-c', 'import signal; signal.pause()']
+    with Supervisor(tmp_path, os.environ) as supervisor:
+        supervisor.start('killed', sleeper)
+        supervisor.start('other', sleeper)
+        assert os.getpgid(supervisor.pid('killed')) == supervisor.pid('killed')
+
+        supervisor.send('killed', signal.SIGKILL)
+
+        assert supervisor.wait('killed') == -signal.SIGKILL
+        supervisor.check()
+        with pytest.raises(VlaError, match=r"killed: expected one of \['other'\]"):
+            supervisor.pid('killed')
+        with pytest.raises(VlaError, match='other did not end within 0.01 s'):
+            supervisor.wait('other', 0.01)

@@ -124,6 +124,25 @@ def test_given_a_domain_in_use_on_this_machine_another_one_is_chosen() -> None:
     assert {first, second} <= set(DOMAINS)
 
 
+def test_given_an_interruption_while_it_stops_them_then_all_are_killed_and_none_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleeper = [PYTHON, '-c', 'import signal; signal.pause()']
+    supervisor = Supervisor(tmp_path, os.environ)
+    for name in ('first', 'second'):
+        supervisor.start(name, sleeper)
+    processes = [running.process for running in supervisor._running]
+
+    def interrupted(_: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr('vla_ros.nodes.supervisor._end', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        supervisor.stop()
+
+    assert [process.poll() for process in processes] == [-signal.SIGKILL] * 2
+
+
 def test_given_a_signal_to_one_process_it_ends_and_is_not_missed(tmp_path: Path) -> None:
     sleeper = [PYTHON, '-c', 'import signal; signal.pause()']
     with Supervisor(tmp_path, os.environ) as supervisor:

@@ -115,9 +115,15 @@ class Supervisor:
         chosen = [running for running in self._running if names is None or running.name in names]
         self._running = [running for running in self._running if running not in chosen]
         killed = []
-        for running in reversed(chosen):
-            if not _end(running.process):
-                killed.append(running.name)
+        try:
+            for running in reversed(chosen):
+                if not _end(running.process):
+                    killed.append(running.name)
+        except BaseException:  # somebody is not patient enough: by force, then, but never leave one behind
+            for running in chosen:
+                _signal(running.process, signal.SIGKILL)
+                running.process.wait()
+            raise
         return killed
 
 

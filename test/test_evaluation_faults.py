@@ -114,7 +114,8 @@ WRONG: dict[str, tuple[faults.Fault, Trial, str]] = {
     'is braked': (CONTROL, trial(moving_until(9.0), braked(0.4, OLD)), 'braked for'),
     'is not seen': (CONTROL, trial(moving_until(9.0, length=2.0)), 'not seen for long enough'),
     'is not seen at all': (PEER, trial(moving_until(9.0, length=0.0)), 'not seen after the fault'),
-    'is too fast': (CONTROL, trial(moving_until(1.4, speed=3.5)), 'limit exceeded'),
+    'jumps': (CONTROL, trial(moving_until(1.1, speed=24.0)), 'limit exceeded'),
+    'was at rest': (PEER, trial(moving_until(0.5), braked(0.2, LOST)), 'not under way'),
     'does not obey again': (PEER, replace(GOOD_PEER, recovered=False), 'did not obey again'),
     'something else': (PEER, replace(GOOD_PEER, complaint='code 3'), 'code 3'),
 }

@@ -75,7 +75,7 @@ def test_what_is_silent_says_nothing() -> None:
     ('how', 'messages', 'expected'),
     [
         ('camera_doubled', pictures(2), [0, 0, 1, 1]),
-        ('camera_out_of_order', pictures(4), [1, 0, 3, 2]),
+        ('camera_out_of_order', pictures(6), [0, 2, 1, 4, 3]),
         ('camera_repeats', pictures(3), [0, 0, 0]),
         ('camera_frozen', pictures(3), [0, 1, 2]),
         ('camera_late', pictures(20), list(range(20 - round(LATE * NANOSECONDS / PERIOD)))),

@@ -9,7 +9,7 @@ from typing import Any
 
 from vla_ros.evaluation.fault_verdict import FURTHER, PLANS, REST_WITHIN, WINDOW, Row
 from vla_ros.evaluation.machine import machine, versions
-from vla_ros.evaluation.rest import COMMAND_JUMP, POSITION_SLACK, REST_SPEED, SPEED_SLACK, STAYS
+from vla_ros.evaluation.rest import COMMAND_JUMP, POSITION_SLACK, REST_SPEED, STAYS
 from vla_ros.sim.model import TIME_STEP
 
 
@@ -30,7 +30,6 @@ def fault_report(rows: Sequence[Row], bundle: Path, begun: float) -> dict[str, A
             'rest_within_s': REST_WITHIN,
             'goes_on': {'plans': PLANS, 'moved_rad': FURTHER, 'window_s': WINDOW},
             'position_slack_rad': POSITION_SLACK,
-            'speed_share': SPEED_SLACK,
             'command_jump_rad': COMMAND_JUMP,
         },
         'bundle': bundle.name,

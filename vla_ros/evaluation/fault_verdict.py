@@ -21,6 +21,9 @@ FURTHER = 0.03
 """rad that a joint of it must have moved after the fault."""
 WINDOW = 1.5
 """Simulated seconds after the fault in which it is to go on."""
+MOVING = 0.1
+"""rad/s of the fastest joint, at least, when the fault strikes."""
+AT_REST = 'the arm was not under way when the fault struck'
 HELD = 'the thought says hold still'
 """What the action node brakes for when System 2 is unsure."""
 LONGEST_PLAN = 5.0
@@ -51,7 +54,7 @@ class Trial:
         motion: of the arm, from before that on.
         brakes: what the action node braked for after that, in order.
         refusals: what nodes counted as refused after that, as 'node: reason'.
-        complaint: what else went wrong, '' for nothing.
+        complaint: what else went wrong, '' for nothing; ``remark`` is what else is worth to know.
         recovered: whether the arm obeyed again when the cause was gone; None if that was not tried.
     """
 
@@ -60,6 +63,7 @@ class Trial:
     brakes: tuple[Detection, ...] = ()
     refusals: tuple[str, ...] = ()
     complaint: str = ''
+    remark: str = ''
     recovered: bool | None = None
 
 
@@ -82,6 +86,8 @@ class Row:
         refusals: what nodes counted as refused meanwhile.
         limits_exceeded: sentences.
         problems: why it did not pass.
+        remark: what else is worth to know.
+        attempts: scenes until the arm was under way and the model did not hold it by itself.
     """
 
     fault: str
@@ -102,6 +108,8 @@ class Row:
     refusals: tuple[str, ...]
     limits_exceeded: tuple[str, ...]
     problems: tuple[str, ...]
+    remark: str
+    attempts: int = 1
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -121,6 +129,8 @@ def judge(fault: Fault, trial: Trial, limits: JointLimits) -> Row:
     from_what = detected if fault.expected is not Expected.ENDS_ITS_PLAN else _plan_end(motion, struck)
     waited = None if rest is None or from_what is None else max(rest - from_what, 0.0)
     problems = [] if len(after) else ['the arm was not seen after the fault']
+    if len(after) and after.speeds[0] < MOVING:
+        problems.append(AT_REST)
     if fault.expected is Expected.GOES_ON:
         problems += _stopped(trial, after, struck)
     else:
@@ -151,6 +161,7 @@ def judge(fault: Fault, trial: Trial, limits: JointLimits) -> Row:
         refusals=trial.refusals,
         limits_exceeded=tuple(exceeded),
         problems=tuple(problems),
+        remark=trial.remark,
     )
 
 

@@ -16,8 +16,6 @@ POSITION_SLACK = 0.02
 """rad beyond a position limit, of a joint or its command, that are no violation: who is outside may come back."""
 UPDATE = 0.01
 """Seconds from one update of the controller to the next."""
-SPEED_SLACK = 1.5
-"""Share of the velocity limit that a true joint may reach: a servo catches up with a command that jumped a little."""
 COMMAND_JUMP = 0.1
 """rad that a command may jump on top of what the velocity limit allows in one update of the controller: plans begin on
 arrival, so one that comes 50 ms later than the one before begins as much behind it. A busy machine does that."""
@@ -39,18 +37,19 @@ def rest_time(times: DoubleArray, speeds: DoubleArray, stays: float = STAYS) -> 
 
 
 def limits_exceeded(motion: Motion, limits: JointLimits) -> list[str]:
-    """A sentence for each limit that a joint or its command exceeded, with the worst value."""
+    """A sentence for each limit that a joint or its command exceeded, with the worst value.
+
+    Speeds are those of the command: what true joints do besides is what they bump into.
+    """
     if len(motion) == 0:
         return []
     places = np.concatenate([motion.positions, motion.commands])
     outside = np.maximum(limits.min_position - places, places - limits.max_position).max(axis=0)
-    fastest, jumps = _fastest(motion), command_jumps(motion, limits)
+    jumps = command_jumps(motion, limits)
     found = []
     for i, name in enumerate(limits.names):
         if outside[i] > POSITION_SLACK:
             found.append(f'{name} {outside[i]:.3f} rad outside of its limits')
-        if fastest[i] > SPEED_SLACK * limits.max_velocity[i]:
-            found.append(f'{name} at {fastest[i]:.2f} rad/s')
         if jumps[i] > COMMAND_JUMP:
             found.append(f'{name} commanded to jump by {jumps[i]:.3f} rad')
     return found
@@ -58,7 +57,7 @@ def limits_exceeded(motion: Motion, limits: JointLimits) -> list[str]:
 
 def speed_share(motion: Motion, limits: JointLimits) -> float:
     """The largest speed of a true joint as a share of its velocity limit."""
-    return float((_fastest(motion) / limits.max_velocity).max(initial=0.0))
+    return float((np.abs(motion.velocities) / limits.max_velocity).max(initial=0.0))
 
 
 def command_jumps(motion: Motion, limits: JointLimits) -> DoubleArray:
@@ -66,8 +65,3 @@ def command_jumps(motion: Motion, limits: JointLimits) -> DoubleArray:
     steps = np.abs(np.diff(motion.commands, axis=0)).max(axis=0, initial=0.0)
     jumps: DoubleArray = np.maximum(steps - limits.max_velocity * UPDATE, 0.0)
     return jumps
-
-
-def _fastest(motion: Motion) -> DoubleArray:
-    fastest: DoubleArray = np.abs(motion.velocities).max(axis=0, initial=0.0)
-    return fastest

@@ -28,10 +28,12 @@ from vla_ros.nodes.fault_graph import FaultGraph
 from vla_ros.nodes.fault_storms import instructions, parameters
 from vla_ros.types import VlaError
 
-PATIENCE = 20.0
+PATIENCE = 30.0
 """Seconds for what should take less than one."""
 MARGIN = 64
 """Bytes that the recorder may still write."""
+LEAST_STORM = 20
+"""Requests, or else it was no storm."""
 BEFORE_STOP = 0.3
 """Seconds of a flood before a person stops the arm."""
 FLOODED = {
@@ -40,8 +42,8 @@ FLOODED = {
     'camera/front/image_raw': ('perception', 'camera front'),
 }
 """By topic, which node tells at what rate it hears it, and under which name."""
-LEAST_FLOOD = 150.0
-"""Messages a second that must have arrived, as a mean over 5 s."""
+FLOODING = 3.0
+"""Times as many messages as usual that must have arrived, as a mean over 5 s."""
 
 
 @dataclass
@@ -52,7 +54,9 @@ class Setup:
         bundle: of the nodes, a copy; ``pristine`` is what it was copied from.
         orders: words that the arm could obey.
         folder: for what faults leave behind.
+        set_out: gives an order and waits until the arm is under way; whether it is.
         complaints: what went wrong besides the arm's motion.
+        remarks: what else is worth to know.
     """
 
     graph: FaultGraph
@@ -61,7 +65,9 @@ class Setup:
     pristine: Path
     orders: Sequence[str]
     folder: Path
+    set_out: Callable[[str], bool] = lambda _: True
     complaints: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
 
 @contextmanager
@@ -122,19 +128,23 @@ def _spoiled(how: str, setup: Setup) -> Iterator[float]:
 
 @contextmanager
 def _flooded(means: Flood, setup: Setup) -> Iterator[float]:
+    node, stream = FLOODED[means.topic]
+
+    def arrived() -> float:
+        return float(setup.client.state.reports.get(node, {}).get(f'{stream} rate [Hz]', 0.0))
+
+    usual = arrived()
     with _spoiled(f'flood {means.topic}', setup) as struck:
         if means.stop:
             setup.client.wait(lambda: False, BEFORE_STOP)
             struck = time.time()
             setup.client.trigger('action/stop')
         yield struck
-        node, rate = FLOODED[means.topic]
-
-        def arrived() -> float:
-            return float(setup.client.state.reports.get(node, {}).get(f'{rate} rate [Hz]', 0.0))
-
-        if not setup.client.wait(lambda: arrived() > LEAST_FLOOD, PATIENCE):
-            setup.complaints.append(f'the flood was none: {arrived():.0f} {rate} a second')
+        if not setup.client.wait(lambda: arrived() > FLOODING * usual, PATIENCE):
+            setup.complaints.append(
+                f'the flood was none: {arrived():.0f} {stream} a second instead of {usual:.0f}'
+            )
+        setup.remarks.append(f'{node} heard {arrived():.0f} {stream} a second, as a mean over 5 s')
     if means.stop:
         setup.client.trigger('action/reset')
 
@@ -155,8 +165,9 @@ def _stormy(means: Storm, setup: Setup) -> Iterator[float]:
     finally:
         ended.set()
         thread.join()
-    if not counted or counted[0] < 20:
+    if not counted or counted[0] < LEAST_STORM:
         setup.complaints.append(f'the storm was none: {counted}')
+    setup.remarks += [f'{count} {means.of}' for count in counted]
 
 
 @contextmanager
@@ -164,6 +175,7 @@ def _disk_full(setup: Setup) -> Iterator[float]:
     supervisor, bag = setup.graph.supervisor, setup.folder / 'bag'
     supervisor.start('recorder', recorder_command(bag, ('front', 'wrist')))
     setup.client.require(lambda: _bytes(bag) > 0, PATIENCE, 'the recorder wrote nothing', supervisor.check)
+    setup.set_out(setup.orders[1])  # that took a while
     most = max(path.stat().st_size for path in bag.rglob('*') if path.is_file()) + MARGIN
     struck = time.time()
     resource.prlimit(supervisor.pid('recorder'), resource.RLIMIT_FSIZE, (most, most))

@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from vla_ros import graph
-from vla_ros.nodes.bringup import START_TIMEOUT
 from vla_ros.nodes.client import Client
 from vla_ros.nodes.fault_injector import NAME as INJECTOR
 from vla_ros.nodes.fault_injector import NONE, faulty
 from vla_ros.nodes.fault_spoilers import CAMERAS, CLOCK, JOINT_STATES, THOUGHT, TOKENS
 from vla_ros.nodes.supervisor import Supervisor
 
+START_TIMEOUT = 180.0
+"""Seconds until nodes must be active: others may be busy on this machine."""
 REROUTED: dict[str, tuple[str, ...]] = {
     'simulator': (),
     'perception': (*CAMERAS, CLOCK),

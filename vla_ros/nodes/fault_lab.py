@@ -44,9 +44,12 @@ class NotUnderWayError(Exception):
 
 
 def run_faults(
-    faults: Sequence[Fault], bundle: Path, on_rows: Callable[[int], None] = lambda _: None
+    faults: Sequence[Fault], bundle: Path, on_rows: Callable[[list[Row]], None] = lambda _: None
 ) -> list[Row]:
     """Start a graph, let one fault after another strike, and stop everything. A graph that is lost is started anew.
+
+    Args:
+        on_rows: is told all rows so far after each of them.
 
     Raises:
         VlaError: a node does not start.
@@ -63,7 +66,7 @@ def run_faults(
                 row = lab.row(left[0])
                 rows.append(row)
                 left.pop(0)
-                on_rows(len(rows))
+                on_rows(rows)
                 if not lab.is_well:
                     break
     return rows
@@ -94,9 +97,10 @@ class Laboratory:
     def row(self, fault: Fault, first_seed: int = FIRST_SEED) -> Row:
         """Let a fault strike, in the first scene where the arm gets under way and the model does not hold it."""
         row = None
-        for seed in range(first_seed, first_seed + ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             try:
-                row = judge(fault, self._trial(fault, seed), self._limits)
+                seen = self._trial(fault, first_seed + attempt)
+                row = replace(judge(fault, seen, self._limits), attempts=attempt + 1)
             except NotUnderWayError:
                 continue
             except VlaError as error:
@@ -117,13 +121,14 @@ class Laboratory:
         if not self._sets_out(words[0]):
             raise NotUnderWayError
         before, start = refusals(self._client.state.reports), max(steps_written(self._motion_log) - 1, 0)
-        setup = replace(self._setup, orders=words, complaints=[])
+        setup = replace(self._setup, orders=words, set_out=self._sets_out, complaints=[], remarks=[])
         with acting(fault, setup) as struck:
             self._watch(fault, struck, start)
             motion, brakes = read_motion(self._motion_log, start), self._witness.brakes(struck)
         recovered = self._obeys(fault, words)
         after = refusals(self._client.state.reports)
-        return Trial(struck, motion, brakes, grown(before, after), '; '.join(setup.complaints), recovered)
+        complaint, remark = '; '.join(setup.complaints), '; '.join(setup.remarks)
+        return Trial(struck, motion, brakes, grown(before, after), complaint, remark, recovered)
 
     def _watch(self, fault: Fault, struck: float, start: int) -> None:
         """Until the arm has stayed at rest for its reason, or time is up."""
@@ -144,23 +149,28 @@ class Laboratory:
 
     def _obeys(self, fault: Fault, words: Sequence[str]) -> bool:
         """Whether the arm goes on to something when the cause is gone."""
-        if fault.revival in (Revival.ENABLE, Revival.START_AND_ENABLE):
-            self._client.enable()
-        return any(self._sets_out(order) for order in (*words[1:], words[0]))
+        enable = fault.revival in (Revival.ENABLE, Revival.START_AND_ENABLE)
+        for order in (*words[1:], words[0]):
+            if enable:
+                self._client.enable()
+            if self._sets_out(order):
+                return True
+        return False
 
     def _sets_out(self, words: str) -> bool:
         """Give an order; whether it gets the arm under way."""
         start = max(steps_written(self._motion_log) - 1, 0)
         self._client.instruct(words)
+        under_way = False
 
         def settled() -> bool:
+            nonlocal under_way
             motion = read_motion(self._motion_log, start)
-            return is_under_way(motion) or (
-                len(motion) > 0 and motion.times[-1] > motion.times[0] + SETS_OUT_WITHIN
-            )
+            under_way = is_under_way(motion)
+            return under_way or bool(len(motion) and motion.times[-1] > motion.times[0] + SETS_OUT_WITHIN)
 
         self._client.wait(settled, SETS_OUT_WITHIN / SLOWEST, self._graph.supervisor.check)
-        return is_under_way(read_motion(self._motion_log, start))
+        return under_way
 
 
 def is_under_way(motion: Motion) -> bool:

@@ -20,6 +20,7 @@ FRONT, WRIST = 'camera/front/image_raw', 'camera/wrist/image_raw'
 CAMERAS = (FRONT, WRIST)
 TOKENS, THOUGHT, JOINT_STATES, CLOCK = 'perception/tokens', 'reasoning/thought', 'joint_states', '/clock'
 LATE, ONE_LATE = 0.8, 0.3  # seconds of the stamps
+FRAME = 50_000_000  # ns from one frame of the simulated cameras to the next
 JUMP = 0.6  # rad
 STRANGER = 'another bundle'
 
@@ -112,14 +113,17 @@ def one_late() -> Spoil:
 
 
 def swapped() -> Spoil:
-    """Pairs, the later message first."""
+    """Pairs, the later message first: those whose stamps are an odd number of frames wait for the next one."""
     held: list[Any] = []
 
     def spoil(message: Any) -> Iterable[Any]:
-        if held:
-            return (message, held.pop())
-        held.append(message)
-        return ()
+        if round(stamp_of(message) / FRAME) % 2:
+            late = held[:]
+            held[:] = [message]
+            return late
+        ready = (message, *held)
+        held.clear()
+        return ready
 
     return spoil
 

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def test_given_a_process_that_listens_it_is_interrupted_and_not_killed(tmp_path:
 
 
 def test_given_a_deaf_process_and_its_child_both_are_killed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_until: Callable[..., bool]
 ) -> None:
     monkeypatch.setattr('vla_ros.nodes.supervisor.PATIENCE', (0.05, 0.05))
     ready = announced(tmp_path, 'deaf')
@@ -72,7 +73,7 @@ def test_given_a_deaf_process_and_its_child_both_are_killed(
     child = int(ready.read_text())
 
     assert supervisor.stop() == ['deaf']
-    assert is_dead(child)
+    assert wait_until(lambda: is_dead(child)), 'a signal takes a moment'
 
 
 def is_dead(process: int) -> bool:

@@ -141,6 +141,12 @@ def test_given_a_slow_world_then_the_death_of_a_node_counts_by_the_wall_and_ages
     assert aged.real_time_factor == half
 
 
+def test_given_a_machine_that_is_far_too_busy_then_a_row_that_fails_says_so() -> None:
+    seen = trial(moving_until(9.0, factor=0.1), braked(0.2, LOST, 0.1), 0.1)
+
+    assert any('too busy' in problem for problem in judge(PEER, seen, LIMITS).problems)
+
+
 def test_given_an_arm_that_rested_before_its_plans_were_refused_for_the_fault_then_it_passes() -> None:
     seen = trial(moving_until(1.1), refusals=('action: stale_observation',))
 

@@ -26,6 +26,8 @@ MOVING = 0.1
 AT_REST = 'the arm was not under way when the fault struck'
 HELD = 'the thought says hold still'
 """What the action node brakes for when System 2 is unsure."""
+TOO_SLOW = 0.15
+"""Simulated seconds a second below which a problem may be that of the machine: living nodes get no time to show it."""
 LONGEST_PLAN = 5.0
 """Simulated seconds that no plan exceeds."""
 
@@ -141,6 +143,9 @@ def judge(fault: Fault, trial: Trial, limits: JointLimits) -> Row:
         problems.append(trial.complaint)
     if trial.recovered is False:
         problems.append('the arm did not obey again when the cause was gone')
+    factor = _real_time_factor(after)
+    if problems and factor is not None and factor < TOO_SLOW:
+        problems.append(f'the machine was too busy to tell: {factor} simulated seconds a second')
     resting = fault.expected is not Expected.GOES_ON
     return Row(
         fault=fault.name,
@@ -155,7 +160,7 @@ def judge(fault: Fault, trial: Trial, limits: JointLimits) -> Row:
         seconds_from_injection=round(rest - struck, 3) if resting and rest is not None else None,
         speed_share=round(speed_share(after, limits), 2),
         command_jump=round(float(command_jumps(after, limits).max()), 3),
-        real_time_factor=_real_time_factor(after),
+        real_time_factor=factor,
         recovered=trial.recovered,
         revival=fault.revival.value,
         refusals=trial.refusals,

@@ -22,7 +22,7 @@ from vla_ros.nodes.client import Client
 from vla_ros.nodes.fault_acts import Setup, acting
 from vla_ros.nodes.fault_graph import FaultGraph, copy_bundle, processes
 from vla_ros.nodes.fault_witness import Witness, grown, refusals
-from vla_ros.nodes.stage import SLOWEST, Stage
+from vla_ros.nodes.stage import Stage
 from vla_ros.paths import config_file
 from vla_ros.sim.model import JOINT_NAMES
 from vla_ros.sim.scene import sample_scene
@@ -35,6 +35,8 @@ UNDER_WAY = 0.25
 """rad/s of the fastest joint, when the arm is under way."""
 MOVED = 0.08
 """rad that a joint has moved by then since the order."""
+SLOWEST = 0.02
+"""Simulated seconds a second below which the world is taken to hang."""
 SETS_OUT_WITHIN = 6.0
 """Simulated seconds from an order until the arm is under way."""
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from vla_ros.action.guard import GuardReason, Refusal
 from vla_ros.action.joint_history import JointHistory
 from vla_ros.action.limits import JointLimits
-from vla_ros.action.motion import Motion
+from vla_ros.action.motion import Distrust, Motion
 from vla_ros.action.planner import Planner, PlannerSettings
 from vla_ros.action.stitch import ExecutingPlan
 from vla_ros.bundle import ChunkSpec
@@ -311,12 +311,62 @@ def test_a_dry_run_is_handed_over_but_never_executed() -> None:
     assert not bench.motion.is_moving
 
 
-def test_a_clock_jump_disarms_without_a_brake_that_nobody_could_place() -> None:
+def test_a_clock_that_went_back_disarms_and_brakes_from_where_the_plan_was_before() -> None:
     bench = Bench().moving()
+    bench.later(0.3)
+    bench.hear([0.1, 0.1])
+    bench.later(-5.0)
+    assert bench.motion.clock_went_back
+
     bench.motion.lose_time()
-    assert len(bench.sent) == 1
+
+    plan, brake = bench.sent
+    assert is_brake(brake)
+    before = np.interp(0.3, plan.trajectory.times, plan.trajectory.positions[:, 0])
+    assert brake.trajectory.positions[0, 0] == pytest.approx(before, abs=0.02)
     assert not bench.motion.enabled
     assert not bench.motion.is_moving
+    assert not bench.motion.clock_went_back
+
+
+def test_a_brake_after_the_clock_went_back_unnoticed_begins_where_the_plan_was_before() -> None:
+    bench = Bench().moving()
+    bench.later(0.3)
+    bench.hear([0.1, 0.1])
+    bench.later(-0.2)
+
+    bench.motion.stop()
+
+    plan, brake = bench.sent
+    before = np.interp(0.3, plan.trajectory.times, plan.trajectory.positions[:, 0])
+    assert brake.trajectory.positions[0, 0] == pytest.approx(before, abs=0.02)
+
+
+@pytest.mark.parametrize(('seconds', 'back'), [(0.02, False), (0.2, True)])
+def test_a_clock_goes_back_if_it_does_so_by_more_than_stamps_may_be_apart(seconds: float, back: bool) -> None:
+    bench = Bench().moving()
+    bench.motion.watch(SETTINGS)
+    bench.later(-seconds)
+    assert bench.motion.clock_went_back is back
+
+
+def test_an_arm_that_is_measured_where_it_cannot_be_is_braked_and_disabled() -> None:
+    bench = Bench().moving()
+    bench.later(0.02)
+
+    distrust = bench.motion.hear_joints(JointSample(bench.now, np.array([0.0, 0.6]), np.zeros(2)))
+
+    assert distrust is Distrust.JUMPED
+    assert is_brake(bench.sent[-1])
+    assert not bench.motion.enabled
+    assert 'lift jumped by 0.600 rad' in bench.brakes[-1]
+
+
+def test_an_arm_that_is_not_enabled_may_be_moved_by_others() -> None:
+    bench = Bench()
+    bench.hear()
+    bench.later(0.02)
+    assert bench.motion.hear_joints(JointSample(bench.now, np.array([0.0, 0.6]), np.zeros(2))) is None
 
 
 def test_enabling_an_arm_at_rest_starts_from_where_it_is_measured() -> None:

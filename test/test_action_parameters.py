@@ -23,13 +23,14 @@ LIVE = {
     'max_token_age': 0.4,
     'max_thought_age': 2.0,
     'max_joint_state_age': 0.3,
+    'max_unseen_motion': 0.2,
     'seed': 5,
     'dry_run': True,
     'transport_lead': 0.02,
     'smoothing': 0.1,
     'ensemble_decay': 0.2,
 }
-ELSEWHERE = {'replan_rate', 'dry_run'}
+ELSEWHERE = {'replan_rate', 'dry_run', 'max_unseen_motion'}
 """Live, but no matter of planning: the node reads them at every message (see test_nodes_action)."""
 
 

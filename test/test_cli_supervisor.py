@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,7 +57,7 @@ def test_given_a_process_that_listens_it_is_interrupted_and_not_killed(tmp_path:
 
 
 def test_given_a_deaf_process_and_its_child_both_are_killed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_until: Callable[..., bool]
 ) -> None:
     monkeypatch.setattr('vla_ros.nodes.supervisor.PATIENCE', (0.05, 0.05))
     ready = announced(tmp_path, 'deaf')
@@ -71,7 +73,7 @@ def test_given_a_deaf_process_and_its_child_both_are_killed(
     child = int(ready.read_text())
 
     assert supervisor.stop() == ['deaf']
-    assert is_dead(child)
+    assert wait_until(lambda: is_dead(child)), 'a signal takes a moment'
 
 
 def is_dead(process: int) -> bool:
@@ -121,3 +123,39 @@ def test_given_a_domain_in_use_on_this_machine_another_one_is_chosen() -> None:
 
     assert second != first
     assert {first, second} <= set(DOMAINS)
+
+
+def test_given_an_interruption_while_it_stops_them_then_all_are_killed_and_none_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleeper = [PYTHON, '-c', 'import signal; signal.pause()']
+    supervisor = Supervisor(tmp_path, os.environ)
+    for name in ('first', 'second'):
+        supervisor.start(name, sleeper)
+    processes = [running.process for running in supervisor._running]
+
+    def interrupted(_: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr('vla_ros.nodes.supervisor._end', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        supervisor.stop()
+
+    assert [process.poll() for process in processes] == [-signal.SIGKILL] * 2
+
+
+def test_given_a_signal_to_one_process_it_ends_and_is_not_missed(tmp_path: Path) -> None:
+    sleeper = [PYTHON, '-c', 'import signal; signal.pause()']
+    with Supervisor(tmp_path, os.environ) as supervisor:
+        supervisor.start('killed', sleeper)
+        supervisor.start('other', sleeper)
+        assert os.getpgid(supervisor.pid('killed')) == supervisor.pid('killed')
+
+        supervisor.send('killed', signal.SIGKILL)
+
+        assert supervisor.wait('killed') == -signal.SIGKILL
+        supervisor.check()
+        with pytest.raises(VlaError, match=r"killed: expected one of \['other'\]"):
+            supervisor.pid('killed')
+        with pytest.raises(VlaError, match='other did not end within 0.01 s'):
+            supervisor.wait('other', 0.01)

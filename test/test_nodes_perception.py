@@ -47,7 +47,8 @@ class MeanEncoder:
 
 def start(graph: Graph, bundle: str, **parameters: object) -> tuple[PerceptionNode, Ear]:
     tokens = graph.ear(Image, 'perception/tokens', qos.STREAM_IN)
-    settings = {'bundle': bundle, 'rate': 200.0, **parameters}
+    # One colour is easy to find again in the tokens; that such pictures are refused is a test of its own.
+    settings = {'bundle': bundle, 'rate': 200.0, 'min_contrast': 0.0, **parameters}
     return graph.active(lambda **o: PerceptionNode(MeanEncoder, **o), **settings), tokens
 
 
@@ -75,6 +76,15 @@ def test_frames_of_all_cameras_become_one_token_matrix_with_the_oldest_stamp(gra
     seen = front_seen.wait()
     assert seen.header.frame_id == 'front_optical'
     np.testing.assert_array_equal(image_from_message(seen), np.full((6, 8, 3), (255, 0, 51)))
+
+
+def test_a_picture_that_shows_nothing_is_refused(graph, bundle) -> None:
+    node, tokens = start(graph, bundle, min_contrast=3.0)
+    show(graph, 'front', (0, 0, 0), graph.now())
+    show(graph, 'wrist', (0, 0, 0), graph.now())
+    assert eventually(lambda: refusals(node).get('bad_image'))
+    assert tokens.messages == []
+    assert 'front: the picture shows nothing: its contrast is 0.0' in node.health.report().summary
 
 
 def test_frames_too_far_apart_wait_for_a_closer_partner(graph, bundle) -> None:

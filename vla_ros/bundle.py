@@ -151,6 +151,12 @@ class Manifest(_Strict):
     provenance: dict[str, Any]
     metrics: dict[str, Any]
 
+    @property
+    def tag(self) -> str:
+        """The name, and what tells its files from those of other bundles: 'tabletop 0123456789ab'."""
+        files = '\n'.join(f'{key} {spec.sha256}' for key, spec in sorted(self.files.items()))
+        return f'{self.name} {hashlib.sha256(files.encode()).hexdigest()[:12]}'
+
     @model_validator(mode='after')
     def _agrees_with_itself(self) -> Manifest:
         joints = len(self.robot.joints)

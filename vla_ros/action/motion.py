@@ -9,14 +9,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 
-from vla_ros.action.guard import Circumstances, GuardReason, Refusal
+from vla_ros.action.guard import Circumstances, GuardReason, GuardSettings, Refusal
 from vla_ros.action.joint_history import JointHistory
+from vla_ros.action.jump import jump_between
 from vla_ros.action.planner import Planner, PlannerSettings
 from vla_ros.action.stitch import ExecutingPlan
 from vla_ros.types import NANOSECONDS, ActionChunk, JointSample, Thought, VisualTokens
 
 Send = Callable[[ExecutingPlan], None]
+CLOCK_SLACK = round(GuardSettings.clock_slack * NANOSECONDS)
+
+
+class Distrust(Enum):
+    """Why joint states are not believed."""
+
+    WENT_BACK = 'went back in time'
+    JUMPED = 'jumped'
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,7 @@ class Motion:
         self._thought: Thought | None = None
         self._tokens: int | None = None
         self._braking = False
+        self._latest = 0
         self.enabled = False
         self.stopped = False
 
@@ -85,10 +96,16 @@ class Motion:
                 'joint state': None if newest is None else newest.stamp,
             }
 
+    def joints_at(self, stamp: int) -> JointSample | None:
+        """Where the joints were at a time in nanoseconds, as far as it is known."""
+        with self._lock:
+            return self._joints.at(stamp)
+
     def begin(self, planner: Planner, enabled: bool) -> None:
         """Start with nothing heard and nothing planned; a stop stays latched."""
         with self._lock:
             self._forget()
+            self._latest = self._now()
             self._planner = planner
             planner.plan = None
             self._braking = False
@@ -142,13 +159,21 @@ class Motion:
             self._brake(why)
             self._forget()
 
+    @property
+    def clock_went_back(self) -> bool:
+        """Whether the clock says an earlier time than it has said before, by more than stamps may be apart."""
+        with self._lock:
+            return self._latest - self._now() > CLOCK_SLACK
+
     def lose_time(self) -> None:
-        """The clock jumped: nobody knows where in its plan the arm is, so no brake; every plan ends at rest."""
+        """The clock jumped: brake from where the plan was when it last said a time, disable, and begin anew."""
         with self._lock:
             self.enabled = False
+            self._brake('the clock jumped')
             if self._planner is not None:
                 self._planner.plan = None
             self._forget()
+            self._latest = self._now()
 
     def hear_tokens(self, stamp: int) -> bool:
         """The stamp of new tokens; false, and disarmed, if it went back."""
@@ -159,15 +184,19 @@ class Motion:
             self._tokens = stamp
             return forward
 
-    def hear_joints(self, sample: JointSample) -> bool:
-        """New joints; false, and disarmed, if their stamp went back."""
+    def hear_joints(self, sample: JointSample) -> Distrust | None:
+        """New joints; disarmed, and why, if they cannot follow those before."""
         with self._lock:
-            newest = self._joints.newest
-            forward = newest is None or sample.stamp >= newest.stamp
-            if not forward:
+            newest, distrust = self._joints.newest, None
+            if newest is not None and sample.stamp < newest.stamp:
+                distrust = Distrust.WENT_BACK
                 self.disarm('joint states went back in time')
+            elif newest is not None and (jump := self._jump(newest, sample)):
+                distrust = Distrust.JUMPED
+                self.disarm(f'joint states cannot be right: {jump}')
             self._joints.add(sample)
-            return forward
+            self._moment()
+            return distrust
 
     def hear_thought(self, thought: Thought) -> None:
         """A new thought; one without rows brakes at once."""
@@ -180,6 +209,7 @@ class Motion:
         """Brake as soon as what the arm acts on gets too old, not only when its plan ends; and why, if so."""
         with self._lock:
             planner = self._planner
+            self._moment()
             if planner is None or self._braking or not self.is_moving:
                 return None
             planner.settings = settings
@@ -243,11 +273,22 @@ class Motion:
             return question
         return self.answer(question, question.ask(), dry_run)
 
+    def _jump(self, before: JointSample, after: JointSample) -> str:
+        """How the arm jumped; nobody minds while it is not enabled: it may be moved by hand or by others."""
+        if self._planner is None or not self.enabled:
+            return ''
+        return jump_between(before, after, self._planner.limits, self._planner.settings.stitch.start_jump)
+
+    def _moment(self) -> int:
+        """The present, or the latest that the clock has said if it went back: the arm does not."""
+        self._latest = max(self._latest, self._now())
+        return self._latest
+
     def _brake(self, why: str) -> None:
         """Send one braking plan if the arm is moving and is not braking already."""
         if self._planner is None or self._braking:
             return
-        plan = self._planner.braking_plan(self._now())
+        plan = self._planner.braking_plan(self._moment())
         if isinstance(plan, ExecutingPlan):
             self._send(plan)
             self._planner.plan, self._braking = plan, True

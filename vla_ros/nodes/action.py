@@ -13,9 +13,10 @@ from sensor_msgs.msg import Image, JointState
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
+from vla_ros.action.frozen import FrozenCameras
 from vla_ros.action.guard import GuardReason, Refusal
 from vla_ros.action.limits import absurdities, load_limits
-from vla_ros.action.motion import Motion
+from vla_ros.action.motion import Distrust, Motion
 from vla_ros.action.planner import Planner, Policy
 from vla_ros.action.stitch import ExecutingPlan
 from vla_ros.bundle import Bundle
@@ -27,7 +28,7 @@ from vla_ros.nodes.joint_messages import joints_from_message, trajectory_message
 from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.nodes.main import run
 from vla_ros.nodes.messages import nanoseconds
-from vla_ros.nodes.model import open_bundle, tell_providers
+from vla_ros.nodes.model import open_bundle, require_made_with, tell_providers
 from vla_ros.nodes.worker import LatestWorker
 from vla_ros.perception.rate_gate import RateGate
 from vla_ros.types import NANOSECONDS, Thought, VisualTokens, VlaError, require_shape
@@ -66,6 +67,7 @@ class ActionNode(VlaNode):
         bundle = open_bundle(self)
         self._manifest = bundle.manifest
         self._names = bundle.manifest.robot.joints
+        self._cameras = {camera.name: bundle.rows_of((camera.name,)) for camera in bundle.manifest.cameras}
         limits = load_limits(limits_path(self), self._names)
         for sentence in absurdities(limits):
             self.get_logger().warning(sentence)
@@ -89,6 +91,7 @@ class ActionNode(VlaNode):
             self.get_logger().info(f'limits: {sentence}')
         self._gate = RateGate(self.setting('replan_rate'))
         self._clock_jumped.clear()
+        self._frozen = FrozenCameras(self._cameras)
         self._motion.begin(self._planner, self.setting('start_enabled'))
         self._worker = LatestWorker('action', self._replan, self._on_worker_error)
 
@@ -149,8 +152,11 @@ class ActionNode(VlaNode):
     def _on_tokens(self, message: Image) -> None:
         rows = matrix_from_message(message)
         require_shape('tokens', rows, (self._manifest.tokens.rows, self._manifest.tokens.width))
+        require_made_with('tokens', message, self._manifest)
         tokens = VisualTokens(nanoseconds(message.header.stamp), rows)
         self.health.tick('tokens')
+        if self._shows_the_past(tokens):
+            return
         if not self._motion.hear_tokens(tokens.stamp):
             self._gate.reset()
             self.refuse('clock_went_back', 'tokens went back in time; disarmed')
@@ -158,9 +164,21 @@ class ActionNode(VlaNode):
         if self._motion.wants_plans and self._gate.admits(tokens.stamp) and self._worker is not None:
             self._worker.submit(tokens)
 
+    def _shows_the_past(self, tokens: VisualTokens) -> bool:
+        """Whether a camera is frozen; the arm is at rest or brakes then."""
+        joints = self._motion.joints_at(tokens.stamp)
+        farthest = self.setting('max_unseen_motion')
+        camera = '' if joints is None else self._frozen.look(tokens.rows, joints.positions, farthest)
+        if camera:
+            sentence = f'camera {camera} is frozen: its picture stays the same while the arm moves'
+            self._motion.hold(sentence)
+            self.refuse('frozen_camera', sentence)
+        return bool(camera)
+
     def _on_thought(self, message: Image) -> None:
         rows = matrix_from_message(message)
         require_shape('thought', rows, (None, self._manifest.thought.width))
+        require_made_with('thought', message, self._manifest)
         if len(rows) > self._manifest.thought.rows:
             raise VlaError(f'thought: expected at most {self._manifest.thought.rows} rows, found {len(rows)}')
         self.health.tick('thoughts')
@@ -171,8 +189,11 @@ class ActionNode(VlaNode):
             return  # of another part of the robot
         sample = joints_from_message(message, self._names)
         self.health.tick('joint states')
-        if not self._motion.hear_joints(sample):
+        distrust = self._motion.hear_joints(sample)
+        if distrust is Distrust.WENT_BACK:
             self.refuse('clock_went_back', 'joint states went back in time; disarmed')
+        elif distrust is Distrust.JUMPED:
+            self.refuse('joints_jumped', 'joint states jumped further than joints can; disarmed')
 
     def _on_jump(self, _jump: TimeJump) -> None:
         self._clock_jumped.set()  # no more than a mark: the clock is locked here
@@ -180,7 +201,7 @@ class ActionNode(VlaNode):
     def _watch(self) -> None:
         if not self.is_active:
             return
-        if self._clock_jumped.is_set():
+        if self._clock_jumped.is_set() or self._motion.clock_went_back:
             self._clock_jumped.clear()
             self._motion.lose_time()
             self.refuse('clock_went_back', 'the clock jumped; disarmed')

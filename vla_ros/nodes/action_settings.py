@@ -50,6 +50,16 @@ SETTINGS = (
         live=True,
         unit='s',
     ),
+    Setting(
+        'max_unseen_motion',
+        0.1,
+        'When a joint moves further while the picture of a camera stays the same to the bit, that camera is frozen '
+        'and the arm brakes; 0 believes every picture.',
+        0.0,
+        10.0,
+        live=True,
+        unit='rad',
+    ),
     Setting('seed', 0, 'With the stamp of the tokens, it makes the noise of the flow.', 0, 2**31, live=True),
     Setting('dry_run', False, 'Publish plans on action/dry_run instead of joint_trajectory.', live=True),
     Setting(

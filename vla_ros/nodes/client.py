@@ -70,6 +70,7 @@ class Client:
         listen(DiagnosticArray, 'simulator/score', self._on_score, qos.SCORE)
         listen(DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.DIAGNOSTICS)
         listen(Image, 'perception/tokens', self._on_tokens, qos.STREAM_IN)
+        self._parameters: dict[str, AsyncParameterClient] = {}
         self._thread = threading.Thread(target=self._spin, name='client')
         self._thread.start()
 
@@ -103,6 +104,11 @@ class Client:
             self.state.decisions.clear()
             self.state.scores.clear()
 
+    def forget_report(self, node: str) -> None:
+        """Forget what a node said of itself, before another one of that name is started."""
+        with self._changed:
+            self.state.reports.pop(node, None)
+
     def enable(self, on: bool = True) -> None:
         """Let the arm move, or not; VlaError if the action node declines."""
         self._call(SetBool, 'action/enable', SetBool.Request(data=on))
@@ -113,7 +119,9 @@ class Client:
 
     def set_parameters(self, node: str, values: Mapping[str, bool | int | float | str]) -> None:
         """Set parameters of a node; VlaError with the reason if one is declined."""
-        client = AsyncParameterClient(self._node, node)
+        if node not in self._parameters:  # six services each, which nothing ever closes
+            self._parameters[node] = AsyncParameterClient(self._node, node)
+        client = self._parameters[node]
         if not client.wait_for_services(SERVICE_TIMEOUT):
             raise VlaError(f'{node}: its parameter services did not appear within {SERVICE_TIMEOUT:g} s')
         parameters = [Parameter(name, value=value) for name, value in values.items()]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vla_ros.bundle import Bundle, load_bundle
+from sensor_msgs.msg import Image
+
+from vla_ros.bundle import Bundle, Manifest, load_bundle
 from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.nodes.parameters import Setting
 from vla_ros.paths import bundle_directory
 from vla_ros.runtime import PROVIDERS
+from vla_ros.types import VlaError
 
 MODEL_SETTINGS = (
     Setting('bundle', 'tabletop', 'Folder of a model bundle, or the name of one in models/.'),
@@ -24,6 +27,19 @@ def open_bundle(node: VlaNode) -> Bundle:
         VlaError: there is none, or it is not valid.
     """
     return load_bundle(bundle_directory(node.setting('bundle')))
+
+
+def require_made_with(what: str, message: Image, manifest: Manifest) -> None:
+    """Refuse a matrix that another bundle's model made: the same shape may mean something else.
+
+    The nodes of the package say which bundle they have in ``header.frame_id``; who says nothing there is believed.
+
+    Raises:
+        VlaError: it was made with another bundle.
+    """
+    made_with = message.header.frame_id
+    if made_with and made_with != manifest.tag:
+        raise VlaError(f'{what}: expected them to be made with bundle {manifest.tag!r}, found {made_with!r}')
 
 
 def tell_providers(node: VlaNode, providers: Sequence[str]) -> None:

@@ -29,6 +29,7 @@ from vla_ros.nodes.messages import nanoseconds
 from vla_ros.nodes.model import MODEL_SETTINGS, open_bundle, tell_providers
 from vla_ros.nodes.parameters import Setting
 from vla_ros.nodes.worker import LatestWorker
+from vla_ros.perception.blank import contrast
 from vla_ros.perception.encoder import Encoder
 from vla_ros.perception.intake import Intake, IntakeSettings
 from vla_ros.perception.rectify import Rectifier
@@ -58,6 +59,15 @@ SETTINGS = (
         60.0,
         live=True,
         unit='s',
+    ),
+    Setting(
+        'min_contrast',
+        3.0,
+        'Pictures whose pixels differ less (standard deviation) show nothing and are refused; 0 takes all.',
+        0.0,
+        128.0,
+        live=True,
+        unit='levels of 255',
     ),
 )
 
@@ -96,6 +106,7 @@ class PerceptionNode(VlaNode):
         """Load the encoder, run it once, and open the topics of the manifest's cameras."""
         bundle = open_bundle(self)
         self._cameras = {camera.name: camera for camera in bundle.manifest.cameras}
+        self._tag = bundle.manifest.tag
         self._encoder = self._loaded_encoder(bundle)
         self._rectifiers: dict[str, Rectifier] = {}
         self._tokens = self.speak(Image, 'perception/tokens', qos.STREAM_OUT)
@@ -176,7 +187,7 @@ class PerceptionNode(VlaNode):
         frames = [self._frame(snapshot) for snapshot in matched]
         tokens = self._encoder.encode(frames)
         self.health.latency('encode', (self.steady_clock.now().nanoseconds - begun) / NANOSECONDS)
-        self._tokens.publish(matrix_message(tokens.rows, tokens.stamp))
+        self._tokens.publish(matrix_message(tokens.rows, tokens.stamp, self._tag))
         for frame, snapshot in zip(frames, matched, strict=True):
             frame_id = snapshot.message.header.frame_id
             self._images[frame.camera].publish(image_message(frame.image, frame.stamp, frame_id))
@@ -190,6 +201,11 @@ class PerceptionNode(VlaNode):
                 image = image_from_compressed(snapshot.message)
             else:
                 image = image_from_message(snapshot.message)
+            least, found = self.setting('min_contrast'), contrast(image)
+            if found < least:
+                raise VlaError(
+                    f'the picture shows nothing: its contrast is {found:.1f}, the least is {least:g}'
+                )
             rectifier = self._rectifiers.get(snapshot.camera)
             if rectifier is not None:
                 image = rectifier.rectify(image)

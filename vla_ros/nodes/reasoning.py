@@ -20,7 +20,7 @@ from vla_ros.nodes.image_messages import matrix_from_message, matrix_message
 from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.nodes.main import run
 from vla_ros.nodes.messages import decision_message, nanoseconds
-from vla_ros.nodes.model import MODEL_SETTINGS, open_bundle, tell_providers
+from vla_ros.nodes.model import MODEL_SETTINGS, open_bundle, require_made_with, tell_providers
 from vla_ros.nodes.parameters import Setting
 from vla_ros.nodes.worker import LatestWorker
 from vla_ros.perception.rate_gate import RateGate
@@ -161,6 +161,7 @@ class ReasoningNode(VlaNode):
     def _on_tokens(self, message: Image) -> None:
         rows = matrix_from_message(message)
         require_shape('tokens', rows, (self._manifest.tokens.rows, self._manifest.tokens.width))
+        require_made_with('tokens', message, self._manifest)
         self._tokens = VisualTokens(nanoseconds(message.header.stamp), rows)
         self.health.tick('tokens')
         if self._order is not None:
@@ -212,7 +213,7 @@ class ReasoningNode(VlaNode):
             if self._order is not question.order:
                 self._preempted += 1
                 return
-            self._thoughts.publish(matrix_message(rows, stamp))
+            self._thoughts.publish(matrix_message(rows, stamp, self._manifest.tag))
             self._decisions.publish(decision_message(decision, stamp, {'thinking [s]': f'{seconds:.3f}'}))
         self._illustration.show(decision, stamp)
         self.health.tick('thoughts')
@@ -224,7 +225,7 @@ class ReasoningNode(VlaNode):
         now = self.now()
         with self._lock:
             self._order = order
-            self._thoughts.publish(matrix_message(self._no_rows(), now))
+            self._thoughts.publish(matrix_message(self._no_rows(), now, self._manifest.tag))
             if decision is not None:
                 self._decisions.publish(decision_message(decision, now))
 

@@ -87,7 +87,11 @@ def channels(cameras: Sequence[str]) -> list[Channel]:
 
 
 class Recorder:
-    """Writes serialised messages, handed in from any thread, to a bag in a thread of its own."""
+    """Writes serialised messages, handed in from any thread, to a bag in a thread of its own.
+
+    Attributes:
+        error: why it writes no more, one sentence; '' while all is well.
+    """
 
     def __init__(self, folder: Path) -> None:
         """
@@ -115,6 +119,8 @@ class Recorder:
         # Chunks inside of the file are compressed: readers need not know, and drawn images shrink to a tenth.
         self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
         self._writer.open()
+        self._folder = folder
+        self.error = ''
         self._queue: queue.SimpleQueue[tuple[Any, int, bytes] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write, name='bag writer')
         self._thread.start()
@@ -126,18 +132,28 @@ class Recorder:
         )
 
     def add(self, connection: Any, received_ns: int, serialised: bytes) -> None:
-        """Leave one message for the writer; never blocks."""
-        self._queue.put((connection, received_ns, serialised))
+        """Leave one message for the writer; never blocks, and keeps nothing that cannot be written."""
+        if not self.error:
+            self._queue.put((connection, received_ns, serialised))
 
     def close(self) -> None:
         """Write what waits, the index and ``metadata.yaml``."""
         self._queue.put(None)
         self._thread.join()
-        self._writer.close()
+        try:
+            self._writer.close()
+        except OSError as error:
+            self._fail(error)
 
     def _write(self) -> None:
-        while (item := self._queue.get()) is not None:
-            self._writer.write(*item)
+        try:
+            while (item := self._queue.get()) is not None:
+                self._writer.write(*item)
+        except OSError as error:
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        self.error = self.error or f'{self._folder} could not be written: {error.strerror}'
 
 
 def _offered(channel: Channel) -> Any:
@@ -201,12 +217,15 @@ def main() -> int:
     subscribe(node, recorder, channels(options.cameras))
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    while not ended.is_set():
+    while not (ended.is_set() or recorder.error):
         executor.spin_once(timeout_sec=0.2)
     executor.shutdown()
     node.destroy_node()
     rclpy.try_shutdown()
     recorder.close()
+    if recorder.error:
+        print(f'error: {recorder.error}', file=sys.stderr)
+        return 1
     return 0
 
 

@@ -66,6 +66,7 @@ class SimulatedRobot:
         self.referee: Referee | None = None
         self._controller = controller
         self._start = self._steps = 0
+        self._plans = self._plan_end = 0
         self._command = self.world.command
         self._began = self.world.joints().positions
 
@@ -110,6 +111,21 @@ class SimulatedRobot:
     def accept(self, message: TrajectoryMessage) -> None:
         """Hand a trajectory to the controller; TrajectoryRejected if it does not take it."""
         self._controller.accept(message, self.now)
+        self._plans += 1
+        self._plan_end = (message.stamp_ns or self.now) + round(
+            message.points[-1].time_from_start * NANOSECONDS
+        )
+
+    def motion(self) -> dict[str, Any]:
+        """The true joints and what they are told, as ``vla_ros.evaluation.motion_log`` keeps them."""
+        joints = self.world.joints()
+        return {
+            'plans': self._plans,
+            'plan_end': self._plan_end,
+            'positions': joints.positions,
+            'velocities': joints.velocities,
+            'command': self._command,
+        }
 
     def joints(self) -> JointSample:
         """Measured joints, stamped with simulated time."""

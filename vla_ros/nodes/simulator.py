@@ -15,6 +15,7 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
+from vla_ros.evaluation.motion_log import MotionWriter
 from vla_ros.nodes import qos
 from vla_ros.nodes.image_messages import camera_info_message, image_message
 from vla_ros.nodes.joint_messages import joints_message
@@ -59,6 +60,9 @@ SETTINGS = (
     Setting('interpolate_from_desired_state', False, 'As the parameter of a joint_trajectory_controller.'),
     Setting('allow_partial_joints_goal', False, 'As the parameter of a joint_trajectory_controller.'),
     Setting('state_log', '', 'File (npz) for the states of the world, to draw it again; empty for none.'),
+    Setting(
+        'motion_log', '', 'File for the joints at every physics step, read while it grows; empty for none.'
+    ),
 )
 CLOCK_STEPS = 2  # physics steps from one /clock to the next: 100 Hz
 SCORE_STEPS = 20  # 10 Hz
@@ -90,6 +94,8 @@ class SimulatorNode(VlaNode):
         self._images = {n: self.speak(Image, f'camera/{n}/image_raw', qos.CAMERA) for n in CAMERA_SIZES}
         self._infos = {n: self.speak(CameraInfo, f'camera/{n}/camera_info', qos.CAMERA) for n in CAMERA_SIZES}
         self.listen(JointTrajectory, 'joint_trajectory', self._on_trajectory, qos.COMMAND, 'bad_trajectory')
+        log = self.setting('motion_log')
+        self._motion = MotionWriter(Path(log).expanduser()) if log else None
         robot = self._fresh_robot()
         self._begin(robot, time.time_ns())
 
@@ -114,6 +120,8 @@ class SimulatorNode(VlaNode):
     def tear_down(self) -> None:
         """Clear the table."""
         self._robot = None
+        if (motion := vars(self).pop('_motion', None)) is not None:
+            motion.close()
 
     def _fresh_robot(self) -> SimulatedRobot:
         controller = make_controller(
@@ -205,6 +213,8 @@ class SimulatorNode(VlaNode):
             snapshot = robot.snapshot(stamp) if _is_due(steps, self.setting('camera_rate')) else None
             if joints is not None and self.setting('state_log'):
                 robot.log.add(stamp, robot.world)
+            if self._motion is not None:
+                self._motion.add(wall=time.time_ns(), time=stamp, **robot.motion())
         if self._clock_topic is not None and steps % CLOCK_STEPS == 0:
             self._clock_topic.publish(Clock(clock=time_message(stamp)))
         if joints is not None:

@@ -75,6 +75,34 @@ class Supervisor:
             if code is not None:
                 raise VlaError(f'{running.name} {ended_how(code)}: {tail(running.log)} (log: {running.log})')
 
+    def pid(self, name: str) -> int:
+        """Of the running process of this name."""
+        return self._named(name).process.pid
+
+    def send(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a process and to whatever it started."""
+        _signal(self._named(name).process, number)
+
+    def wait(self, name: str, timeout: float = PATIENCE[0]) -> int:
+        """Wait until a process has ended, and forget it: nobody misses it from then on.
+
+        Returns:
+            Its exit code, negative for a signal.
+        """
+        running = self._named(name)
+        try:
+            code = running.process.wait(timeout)
+        except subprocess.TimeoutExpired as error:
+            raise VlaError(f'{name} did not end within {timeout:g} s') from error
+        self._running.remove(running)
+        return code
+
+    def _named(self, name: str) -> _Running:
+        for running in self._running:
+            if running.name == name:
+                return running
+        raise VlaError(f'{name}: expected one of {[each.name for each in self._running]}')
+
     def stop(self, names: Sequence[str] | None = None) -> list[str]:
         """Stop processes, the newest first, each politely before by force.
 
@@ -87,9 +115,15 @@ class Supervisor:
         chosen = [running for running in self._running if names is None or running.name in names]
         self._running = [running for running in self._running if running not in chosen]
         killed = []
-        for running in reversed(chosen):
-            if not _end(running.process):
-                killed.append(running.name)
+        try:
+            for running in reversed(chosen):
+                if not _end(running.process):
+                    killed.append(running.name)
+        except BaseException:  # somebody is not patient enough: by force, then, but never leave one behind
+            for running in chosen:
+                _signal(running.process, signal.SIGKILL)
+                running.process.wait()
+            raise
         return killed
 
 

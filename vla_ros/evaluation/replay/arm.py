@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vla_ros.action.guard import GuardReason, Refusal
-from vla_ros.action.motion import Motion, Question
+from vla_ros.action.motion import Distrust, Motion, Question
 from vla_ros.action.stitch import ExecutingPlan
 from vla_ros.evaluation.replay.agenda import Agenda, SimulatedWorker
 from vla_ros.evaluation.replay.mind import Hold, Thought, Tokens
@@ -31,7 +31,6 @@ from vla_ros.evaluation.replay.transcript import Transcript, timeline
 from vla_ros.perception.rate_gate import RateGate
 from vla_ros.types import NANOSECONDS, ActionChunk, Decision, JointTrajectory, VlaError
 from vla_ros.types import Thought as ThoughtRows
-
 
 WITHDRAWN = (GuardReason.HOLD, GuardReason.NOT_ENABLED)
 """Reasons that are none to count: the order was withdrawn while a plan was being made."""
@@ -119,8 +118,11 @@ class Arm:
         self._clock_jumped = self._clock_jumped or message.clock < before
 
     def _on_joints(self, message: Joints) -> None:
-        if not self._motion.hear_joints(message.sample):
+        distrust = self._motion.hear_joints(message.sample)
+        if distrust is Distrust.WENT_BACK:
             self._refuse('clock_went_back', 'joint states went back in time; disarmed')
+        elif distrust is Distrust.JUMPED:
+            self._refuse('joints_jumped', 'joint states jumped further than joints can; disarmed')
 
     def _on_tokens(self, seen: Seen) -> None:
         if not self._motion.hear_tokens(seen.stamp):

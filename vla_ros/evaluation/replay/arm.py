@@ -32,7 +32,6 @@ from vla_ros.perception.rate_gate import RateGate
 from vla_ros.types import NANOSECONDS, ActionChunk, Decision, JointTrajectory, VlaError
 from vla_ros.types import Thought as ThoughtRows
 
-
 WITHDRAWN = (GuardReason.HOLD, GuardReason.NOT_ENABLED)
 """Reasons that are none to count: the order was withdrawn while a plan was being made."""
 

@@ -167,11 +167,11 @@ def test_help_needs_neither_ros_nor_torch_nor_the_simulator() -> None:
         'main()\n'
     )
     ended = subprocess.run(
-        [sys.executable, '-c', program], capture_output=True, text=True, cwd=Path(cli.__file__).parents[1]
+        [sys.executable, '-c', program], capture_output=True, text=True, cwd=Path(cli.__file__).parents[2]
     )
 
     assert ended.returncode == 0, ended.stderr
-    for command in ('demo', 'eval', 'train', 'export', 'inspect', 'run', 'status'):
+    for command in ('demo', 'eval', 'replay', 'train', 'export', 'inspect', 'run', 'status'):
         assert command in ended.stdout
 
 

@@ -126,6 +126,19 @@ def test_a_false_hold_is_rest_for_a_fifth_of_a_second_while_the_reference_moves(
     assert compare(course(held), course(moving)).false_hold_share == 0.0
 
 
+@pytest.mark.parametrize(('late', 'holds'), [(0.4, ()), (1.0, (0.0,))])
+def test_a_first_motion_that_comes_a_little_later_is_no_false_hold(
+    late: float, holds: tuple[float, ...]
+) -> None:
+    moving = [0.01 * k for k in range(60)]
+    steps = round(late / 0.05)
+
+    found = compare(course(moving), course([0.0] * steps + moving[:-steps]))
+
+    assert found.false_holds == holds
+    assert (found.false_hold_share > 0) == bool(holds)
+
+
 def test_decisions_agree_by_time_and_a_changed_end_is_told() -> None:
     still = [0.0] * 41  # 2 s
     go, no = Decided(0.5, GO, 'go', 'touch red cube'), Decided(1.5, GO, 'refused', 'there is no red cube')

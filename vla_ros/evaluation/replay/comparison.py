@@ -12,6 +12,7 @@ from vla_ros.evaluation.replay.course import STEP, Course, Decided
 from vla_ros.types import DoubleArray
 
 SHORTLY = 1e-6  # seconds
+LATE_START = 0.5  # seconds by which the first motion after an instruction may come later, and be no hold
 WEAK_HOLD = 0.2  # seconds; the arm rests so long between two plans now and then
 
 
@@ -35,7 +36,8 @@ class Comparison:
         by_joint: mean in rad by joint.
         agreement: share of the time in which both say the same, of that in which both have decided; 1 if never.
         changed: instructions that ended otherwise.
-        false_holds: times in seconds from which on the replay rests for WEAK_HOLD or longer while the reference moves.
+        false_holds: times in seconds from which on the replay rests for WEAK_HOLD or longer while the reference moves,
+            but for the time from an instruction to a first motion that is less than LATE_START late.
         false_hold_share: share of the time in which the reference moves and the replay does not.
     """
 
@@ -56,7 +58,7 @@ def compare(reference: Course, replayed: Course) -> Comparison:
     error = np.abs(reference.positions[:count] - replayed.positions[:count])
     known = error[np.isfinite(error)]
     moving, resting = reference.moving[:count], ~replayed.moving[:count]
-    wrongly = moving & resting
+    wrongly = moving & resting & ~_starting(moving, ~resting, replayed)
     return Comparison(
         error=error,
         mean=float(known.mean()) if known.size else 0.0,
@@ -71,6 +73,21 @@ def compare(reference: Course, replayed: Course) -> Comparison:
         false_holds=_long(wrongly),
         false_hold_share=float(wrongly.sum() / moving.sum()) if moving.any() else 0.0,
     )
+
+
+def _starting(
+    reference: npt.NDArray[np.bool_], replayed: npt.NDArray[np.bool_], course: Course
+) -> npt.NDArray[np.bool_]:
+    """(N,) where the reference already moves after an instruction and the replay is about to."""
+    found = np.zeros(len(reference), bool)
+    begins = [round(at / STEP) for at, _ in course.instructions]
+    for begin, end in zip(begins, [*begins[1:], len(reference)], strict=True):
+        starts = [np.flatnonzero(moving[begin:end]) for moving in (reference, replayed)]
+        if all(len(moves) for moves in starts):
+            first, later = (begin + int(moves[0]) for moves in starts)
+            if (later - first) * STEP <= LATE_START + 1e-9:
+                found[first:later] = True
+    return found
 
 
 def _long(wrongly: npt.NDArray[np.bool_]) -> tuple[float, ...]:

@@ -164,6 +164,36 @@ def smoothness(
     write_json(json_file, result)
 
 
+@evaluations.command()
+def faults(
+    only: Annotated[list[str] | None, typer.Option(help='Only this fault; may be given again.')] = None,
+    bundle: Bundle = DEFAULT_BUNDLE,
+    json_file: JsonFile = None,
+) -> None:
+    """Faults in the running graph while the arm is under way; exit code 1 if one does not end as it must."""
+    from vla_ros.evaluation.fault_report import fault_report
+    from vla_ros.evaluation.faults import choose
+    from vla_ros.nodes.bringup import require_ros
+    from vla_ros.paths import bundle_directory
+    from vla_ros.viz.count_progress import count_progress
+    from vla_ros.viz.fault_table import fault_table
+
+    chosen, folder, begun = choose(tuple(only or ())), bundle_directory(bundle), time.perf_counter()
+    require_ros()
+    from vla_ros.nodes.fault_lab import run_faults
+
+    with count_progress(console, 'faults', len(chosen)) as show:
+
+        def keep(rows: list[Any]) -> None:
+            write_json(json_file, fault_report(rows, folder, begun))
+            show(len(rows))
+
+        result = fault_report(run_faults(chosen, folder, keep), folder, begun)
+    console.print(fault_table(result))
+    if result['passed'] < result['faults']:
+        raise typer.Exit(1)
+
+
 @app.command(context_settings=PassOn, add_help_option=False)
 def train(context: typer.Context) -> None:
     """Train a model, stage by stage (see ``vla_ros train --help``)."""

@@ -76,7 +76,6 @@ def test_a_decision_would_be_found() -> None:
     'path',
     [
         *sorted((PACKAGE / 'action').glob('*.py')),
-        PACKAGE / 'nodes' / 'motion.py',
         PACKAGE / 'nodes' / 'action.py',
     ],
     ids=lambda path: f'{path.parent.name}/{path.name}',

@@ -25,7 +25,7 @@ from vla_ros.evaluation.faults import (
 from vla_ros.nodes.bringup import recorder_command
 from vla_ros.nodes.client import Client
 from vla_ros.nodes.fault_graph import FaultGraph
-from vla_ros.nodes.fault_storms import instructions, parameters
+from vla_ros.nodes.fault_storms import instructions, parameter_service, parameters
 from vla_ros.types import VlaError
 
 PATIENCE = 30.0
@@ -151,13 +151,22 @@ def _flooded(means: Flood, setup: Setup) -> Iterator[float]:
 
 @contextmanager
 def _stormy(means: Storm, setup: Setup) -> Iterator[float]:
+    if means.of == 'instructions':
+        with _counted(lambda ended: instructions(setup.client, setup.orders, ended), means, setup) as struck:
+            yield struck
+        return
+    with parameter_service() as service:
+        setup.set_out(setup.orders[1])  # to find the service took a while
+        with _counted(lambda ended: parameters(service, ended), means, setup) as struck:
+            yield struck
+
+
+@contextmanager
+def _counted(storm: Callable[[threading.Event], int], means: Storm, setup: Setup) -> Iterator[float]:
+    """A storm in a thread of its own, until the block ends; one that is none is a complaint."""
     ended = threading.Event()
-    made: dict[str, Callable[[], int]] = {
-        'instructions': lambda: instructions(setup.client, setup.orders, ended),
-        'parameters': lambda: parameters(ended),
-    }
     counted: list[int] = []
-    thread = threading.Thread(target=lambda: counted.append(made[means.of]()), name='storm')
+    thread = threading.Thread(target=lambda: counted.append(storm(ended)), name='storm')
     struck = time.time()
     thread.start()
     try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import rclpy
 from rcl_interfaces.srv import SetParameters
@@ -41,21 +42,27 @@ def instructions(client: Person, orders: Sequence[str], ended: threading.Event) 
     raise AssertionError('no orders')
 
 
-def parameters(ended: threading.Event) -> int:
-    """Set parameters of the action node, good and bad ones, each as soon as the last is answered; how many."""
+@contextmanager
+def parameter_service() -> Iterator[Client]:
+    """A node of its own that has found the service by which parameters of the action node are set."""
     context = Context()
     rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
     node = Node('parameter_storm', context=context)
-    count = 0
     try:
         with spinning(node, lambda error: None):
             service = node.create_client(SetParameters, 'action/set_parameters')
             service.wait_for_service(ANSWER)
-            while not ended.is_set():
-                count += sum(_is_answered(service, name, value) for name, value in VALUES)
+            yield service
     finally:
         node.destroy_node()
         context.try_shutdown()
+
+
+def parameters(service: Client, ended: threading.Event) -> int:
+    """Set parameters of the action node, good and bad ones, each as soon as the last is answered; how many."""
+    count = 0
+    while not ended.is_set():
+        count += sum(_is_answered(service, name, value) for name, value in VALUES)
     return count
 
 

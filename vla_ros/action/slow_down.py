@@ -12,7 +12,7 @@ import numpy as np
 from vla_ros.action.stitch import ExecutingPlan, planned_state
 from vla_ros.types import NANOSECONDS, DoubleArray, JointTrajectory
 
-DURATIONS = (0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0)
+DURATIONS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.85, 1.0)
 """Seconds to try, the fastest first."""
 
 

@@ -5,11 +5,13 @@ The end of the run is compared with its beginning: the last sixth with the sixth
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from operator import attrgetter, itemgetter
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 from vla_ros.evaluation.process_usage import Usage
 from vla_ros.evaluation.statistics import Spread, spread
@@ -49,6 +51,7 @@ the model bring about (switches, limits, the table), and what a busy machine doe
 SLICES, SHORTEST_SLICE = 60, 5.0
 """Into how many parts a run is cut to be drawn, and seconds that each has at least."""
 
+Seen = TypeVar('Seen')
 Window = tuple[float, float]
 """From and to, in seconds of the wall since the beginning."""
 
@@ -214,7 +217,7 @@ def _latency(log: SoakLog, name: str, first: Window, last: Window) -> dict[str, 
 
 
 def _spread(log: SoakLog, name: str, window: Window) -> Spread:
-    return spread([value for at, value in log.latencies[name] if window[0] <= at <= window[1]])
+    return spread([value for _, value in _cut(log.latencies[name], window, itemgetter(0))])
 
 
 def _slices(log: SoakLog) -> list[dict[str, Any]]:
@@ -238,8 +241,13 @@ def _slices(log: SoakLog) -> list[dict[str, Any]]:
     return pieces
 
 
-def _between(log: SoakLog, window: Window) -> list[Sample]:
-    return [sample for sample in log.samples if window[0] <= sample.at <= window[1]]
+def _between(log: SoakLog, window: Window) -> Sequence[Sample]:
+    return _cut(log.samples, window, attrgetter('at'))
+
+
+def _cut(seen: Sequence[Seen], window: Window, at: Callable[[Seen], float]) -> Sequence[Seen]:
+    """What falls into a window of what was seen one after another; quick, as it is asked for while the graph runs."""
+    return seen[bisect_left(seen, window[0], key=at) : bisect_right(seen, window[1], key=at)]
 
 
 def _factor(log: SoakLog, window: Window) -> float | None:

@@ -192,6 +192,16 @@ def test_the_run_is_cut_into_slices_for_a_chart(minutes: float, count: int, leng
     assert slices[3]['real_time_factor'] == 0.5
 
 
+def test_given_nobody_looked_for_a_while_then_that_slice_has_no_numbers() -> None:
+    log = log_of(2.0)
+    log.samples = [sample for sample in log.samples if not 29.0 < sample.at < 51.0]
+
+    piece = soak_report(log, 2.0)['slices'][8]
+
+    assert piece['memory_mib'] == {'action': None}
+    assert piece['real_time_factor'] is None
+
+
 def first(count: int, seed: int = SEED) -> list[Act]:
     return list(itertools.islice(acts(seed), count))
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-
-from vla_ros.types import VlaError
 
 DEFAULT_BUNDLE = 'tabletop'
 NEWS_EVERY = 60.0
@@ -37,13 +33,14 @@ def soak(
     from vla_ros.nodes.bringup import require_ros
 
     require_ros()
+    from vla_ros.cli import console
     from vla_ros.evaluation.machine import machine, versions
     from vla_ros.evaluation.soak import SoakLog, soak_report
     from vla_ros.nodes.soak import run_soak
     from vla_ros.paths import bundle_directory
     from vla_ros.viz.soak_table import soak_progress, soak_table, state_line
 
-    console, folder, log = Console(), bundle_directory(bundle), SoakLog()
+    folder, log = bundle_directory(bundle), SoakLog()
     about = {'seed': seed, 'bundle': folder.name, 'machine': machine(), 'versions': versions()}
     every = min(NEWS_EVERY, 10 * minutes)
     interrupted = False
@@ -51,9 +48,10 @@ def soak(
     def written() -> dict[str, Any]:
         report = {**soak_report(log, minutes), 'interrupted': interrupted, **about}
         if json_file is not None:
-            _write(json_file, report)
+            _keep(json_file, report)
         return report
 
+    written()  # whether it can be written is better known now than in an hour
     with soak_progress(console, 60 * minutes) as show:
         due = every
 
@@ -76,12 +74,10 @@ def soak(
         raise typer.Exit(1)
 
 
-def _write(path: Path, report: dict[str, Any]) -> None:
+def _keep(path: Path, report: dict[str, Any]) -> None:
     """Whole or not at all: a reader, or whoever is killed here, never has half a file."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_name(f'{path.name}.new')
-        new.write_text(json.dumps(report, indent=2, ensure_ascii=False) + '\n', encoding='utf-8')
-        new.replace(path)
-    except OSError as error:
-        raise VlaError(f'{path} could not be written: {error.strerror}') from error
+    from vla_ros.cli import write_json
+
+    new = path.with_name(f'{path.name}.new')
+    write_json(new, report)
+    new.replace(path)

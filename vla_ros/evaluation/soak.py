@@ -196,10 +196,10 @@ def _nodes(log: SoakLog) -> list[str]:
 
 
 def _usage(log: SoakLog, name: str, first: Window, last: Window) -> dict[str, Any]:
-    pairs = [[s.usage[name] for s in _between(log, window) if name in s.usage] for window in (first, last)]
-    memory = [_median(usage.memory / 2**20 for usage in seen) for seen in pairs]
+    pairs = [[sample.usage[name] for sample in _between(log, window)] for window in (first, last)]
+    memory = [_memory(_between(log, window), name) or 0.0 for window in (first, last)]
     return {
-        'memory_mib': [round(value, 2) for value in memory],
+        'memory_mib': memory,
         'memory_growth': round(growth(*memory), 4),
         'threads': [int(_median(usage.threads for usage in seen)) for seen in pairs],
         'files': [int(_median(usage.files for usage in seen)) for seen in pairs],
@@ -221,7 +221,10 @@ def _spread(log: SoakLog, name: str, window: Window) -> Spread:
 
 
 def _slices(log: SoakLog) -> list[dict[str, Any]]:
-    """The run piece by piece, for a chart: memory in MiB by node, latencies in ms, simulated seconds a second."""
+    """The run piece by piece, for a chart: memory by node, latencies, simulated seconds a second.
+
+    None where nobody looked: a service that takes its time keeps who looks from it.
+    """
     length = max(log.seconds / SLICES, SHORTEST_SLICE)
     pieces = []
     for index in range(int(log.seconds / length + 1e-9)):
@@ -230,10 +233,7 @@ def _slices(log: SoakLog) -> list[dict[str, Any]]:
         pieces.append(
             {
                 'until_s': round(window[1], 1),
-                'memory_mib': {
-                    name: round(_median(s.usage[name].memory / 2**20 for s in seen if name in s.usage), 2)
-                    for name in _nodes(log)
-                },
+                'memory_mib': {name: _memory(seen, name) for name in _nodes(log)},
                 'latencies_ms': {name: _spread(log, name, window).as_dict(1) for name in log.latencies},
                 'real_time_factor': _factor(log, window),
             }
@@ -254,6 +254,11 @@ def _factor(log: SoakLog, window: Window) -> float | None:
     seen = _between(log, window)
     wall = seen[-1].at - seen[0].at if seen else 0.0
     return round((seen[-1].simulated - seen[0].simulated) / wall, 3) if wall > 0 else None
+
+
+def _memory(seen: Sequence[Sample], name: str) -> float | None:
+    """MiB in the median; None if nobody looked."""
+    return round(_median(sample.usage[name].memory / 2**20 for sample in seen), 2) if seen else None
 
 
 def _median(values: Iterable[float]) -> float:

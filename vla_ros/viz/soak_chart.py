@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,7 +41,7 @@ def draw_soak(report: Mapping[str, Any], path: Path) -> None:
     figure.set_facecolor(_shade(BACKGROUND))
     memory, latencies, factor = axes
     for index, name in enumerate(report['processes']):
-        sizes = [piece['memory_mib'][name] for piece in pieces]
+        sizes = [_number(piece['memory_mib'][name]) for piece in pieces]
         memory.plot(minutes, sizes, color=_shade(JOINT_COLOURS[index]), label=name)
     _dress(memory, 'Memory of each process', 'MiB')
     memory.set_ylim(bottom=0)
@@ -56,7 +57,7 @@ def draw_soak(report: Mapping[str, Any], path: Path) -> None:
             )
     _dress(latencies, 'Simulated time from the stamp of the camera', 'ms')
     latencies.set_ylim(bottom=0)
-    factor.plot(minutes, [piece['real_time_factor'] for piece in pieces], color=_shade(ACCENT))
+    factor.plot(minutes, [_number(piece['real_time_factor']) for piece in pieces], color=_shade(ACCENT))
     _dress(factor, 'Simulated seconds a second', '')
     factor.set_ylim(0, 1.1)
     factor.set_xlabel('minutes', color=_shade(MUTED))
@@ -72,6 +73,11 @@ def draw_soak(report: Mapping[str, Any], path: Path) -> None:
         raise VlaError(f'{path} could not be written: {error.strerror}') from error
     finally:
         pyplot.close(figure)
+
+
+def _number(value: float | None) -> float:
+    """NaN, which leaves a gap, where nobody looked."""
+    return math.nan if value is None else value
 
 
 def _dress(axes: Axes, title: str, unit: str) -> None:

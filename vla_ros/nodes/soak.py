@@ -10,6 +10,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -78,15 +79,13 @@ def run_soak(
                 log.endings[person.do(act)] += 1
                 failures = 0
             except (HangError, VlaError) as error:
-                log.hangs.append(Hang(round(log.seconds, 1), _told(act), str(error)))
+                died = _died(supervisor)
+                log.hangs.append(Hang(round(log.seconds, 1), _told(act), died or str(error)))
+                if died:
+                    break
                 failures += 1
-                try:
-                    supervisor.check()
+                with suppress(HangError, VlaError):  # what still hangs shows in the next act
                     person.do(Act(Kind.SCENE, '', 0.0, act.seed))
-                except VlaError:
-                    break  # somebody has died
-                except HangError:
-                    continue
         client.instruct('')
 
 
@@ -239,6 +238,15 @@ class Person:
     def _on_joints(self, message: JointState) -> None:
         fastest = max((abs(speed) for speed in message.velocity), default=math.nan)
         self._speeds.append((nanoseconds(message.header.stamp) / NANOSECONDS, fastest))
+
+
+def _died(supervisor: Supervisor) -> str:
+    """Which process has died, and how; '' if none has."""
+    try:
+        supervisor.check()
+    except VlaError as error:
+        return str(error)
+    return ''
 
 
 def _told(act: Act) -> str:

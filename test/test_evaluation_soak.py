@@ -129,6 +129,16 @@ def test_given_too_few_samples_then_latencies_are_reported_and_not_judged() -> N
     assert report['latencies']['camera to thought']['p99_growth'] == 1.0
 
 
+def test_given_nothing_was_timed_in_a_long_run_then_that_is_no_proof() -> None:
+    log = log_of(HOUR)
+    log.latencies['camera to thought'] = [
+        (at, ms) for at, ms in log.latencies['camera to thought'] if at < 1000
+    ]
+
+    (sentence,) = broken(log, HOUR)
+    assert sentence.startswith('camera to thought: nothing was timed')
+
+
 def test_given_it_gets_faster_then_that_is_no_problem() -> None:
     assert broken(log_of(HOUR, growth=-0.1, slower=-0.5), HOUR) == []
 

@@ -44,9 +44,14 @@ def test_the_table_names_every_promise_that_was_broken() -> None:
     assert '2 promises broken' in text
     assert 'no decision about it came' in text
     assert 'action: memory grew by 5.0%' in text
-    assert '200.0 210.0' in text
+    assert '200.0 to 210.0' in text
     assert 'go, plans came' in text
     assert 'too short a run to judge latencies' in text
+
+
+@pytest.mark.parametrize(('asked', 'says'), [(2.0, 'every promise kept'), (60.0, 'no promise broken so far')])
+def test_a_run_that_was_cut_short_promises_nothing(asked: float, says: str) -> None:
+    assert says in printed(soak_table(soak_report(log_of(2.0), asked)))
 
 
 def test_given_no_terminal_then_there_are_lines_only_when_there_is_news() -> None:

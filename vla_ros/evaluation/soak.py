@@ -179,12 +179,19 @@ def _leaking(usage: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _slower(latencies: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    return [
-        f'{name}: p99 grew by {values["p99_growth"]:.1%}, from {values["first"]["p99"]:.0f} to '
-        f'{values["last"]["p99"]:.0f} ms; the most is {LATENCY_GROWTH:.0%}'
-        for name, values in latencies.items()
-        if values['p99_growth'] > LATENCY_GROWTH
-    ]
+    broken = []
+    for name, values in latencies.items():
+        first, last = values['first'], values['last']
+        if not (first['count'] and last['count']):
+            broken.append(
+                f'{name}: nothing was timed, {first["count"]} at the beginning, {last["count"]} at the end'
+            )
+        elif values['p99_growth'] > LATENCY_GROWTH:
+            broken.append(
+                f'{name}: p99 grew by {values["p99_growth"]:.1%}, from {first["p99"]:.0f} to {last["p99"]:.0f} ms; '
+                f'the most is {LATENCY_GROWTH:.0%}'
+            )
+    return broken
 
 
 def _is_never(reason: str) -> bool:

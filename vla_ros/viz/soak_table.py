@@ -57,7 +57,8 @@ def state_line(report: Mapping[str, Any]) -> str:
 
 def summary(report: Mapping[str, Any]) -> str:
     """One line."""
-    promises = f'{len(report["broken"])} promises broken' if report['broken'] else 'every promise kept'
+    kept = 'every promise kept' if report['complete'] else 'no promise broken so far'
+    promises = f'{len(report["broken"])} promises broken' if report['broken'] else kept
     length = f'{report["seconds"] / 60:.1f} min' + (
         '' if report['complete'] else f' of {report["minutes"]:g}'
     )
@@ -107,4 +108,4 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _pair(values: Any, form: str) -> str:
-    return ' '.join(format(int(value) if form == 'd' else value, form) for value in values)
+    return ' to '.join(format(int(value) if form == 'd' else value, form) for value in values)

@@ -104,5 +104,6 @@ def _words(kind: Kind, names: list[str], rng: np.random.Generator) -> str:
         letters = ''.join(rng.choice(LETTERS, 12)).strip() or '?'
         return str(rng.choice([*NONSENSE, letters]))
     if kind is Kind.LONG:
-        return f'{say(template, names[0])} and ' * 20
+        sentence = f'{say(template, names[0])} and '
+        return sentence * (1 + ReasoningSettings.max_instruction_length // len(sentence))
     return ''

@@ -83,10 +83,13 @@ def test_the_trace_grows_token_by_token_and_ends_as_the_decision_has_it(tokens: 
     assert thought.stamp == tokens.stamp
 
 
-@pytest.mark.parametrize('words', ['', ' \n ', '<<<|>>>'])
-def test_an_instruction_without_words_is_refused(tokens: VisualTokens, words: str) -> None:
+@pytest.mark.parametrize('words', ['', ' \n ', '<<<|>>>', '请触摸红色方块'])
+def test_an_instruction_without_words_is_refused_in_a_decision_about_it(
+    tokens: VisualTokens, words: str
+) -> None:
     decision, thought = OnnxReasoner(BUNDLE).think(tokens, words)
     assert decision.verdict is Verdict.REFUSED
+    assert decision.instruction == words
     assert thought.holds_still
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vla_ros.nodes.health import LOG_PAUSE, WINDOW, Health, Level
+from vla_ros.nodes.health import LATEST, LOG_PAUSE, WINDOW, Health, Level
 
 
 class HandClock:
@@ -43,6 +43,16 @@ def test_latencies_are_reported_as_percentiles_in_milliseconds() -> None:
     assert values['encode p50 [ms]'] == '500.00'
     assert values['encode p99 [ms]'] == '990.00'
     assert values['encode count'] == '101'
+
+
+def test_the_latest_latencies_are_reported_one_by_one_the_newest_last() -> None:
+    health = Health()
+    for milliseconds in range(LATEST + 5):
+        health.latency('encode', milliseconds / 1000)
+
+    told = [float(value) for value in health.report().values['encode latest [ms]'].split()]
+
+    assert told == [float(value) for value in range(5, LATEST + 5)]
 
 
 def test_a_refusal_is_counted_by_reason_and_warns_for_a_while(clock: HandClock) -> None:

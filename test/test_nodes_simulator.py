@@ -136,6 +136,16 @@ def test_reset_puts_up_the_scene_of_the_seed_and_time_goes_on(graph) -> None:
     assert told['stamp'] >= stamps[0]
 
 
+def test_a_reset_gives_the_memory_of_the_old_scene_back(graph, monkeypatch) -> None:
+    given: list[bool] = []
+    monkeypatch.setattr('vla_ros.nodes.simulator.give_back', lambda: given.append(True))
+    simulator(graph)
+
+    for count in (1, 2):
+        assert graph.call(Trigger, 'simulator/reset', Trigger.Request()).success
+        assert given == [True] * count
+
+
 def test_the_task_is_judged_anew_when_it_is_set_and_nonsense_is_refused(graph) -> None:
     wanted = sample_scene(SEED).objects[0].name
     scores = graph.ear(DiagnosticArray, 'simulator/score', QoSProfile(depth=50))

@@ -15,6 +15,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
@@ -90,6 +91,16 @@ class Client:
         self._executor.shutdown()
         self._node.destroy_node()
         self._context.try_shutdown()
+
+    def hear(self, kind: Any, topic: str, take: Callable[[Any], None], profile: QoSProfile) -> None:
+        """Hear another topic: ``take`` is handed each message, and then those who wait are woken."""
+
+        def heard(message: Any) -> None:
+            with self._changed:
+                take(message)
+                self._changed.notify_all()
+
+        self._node.create_subscription(kind, topic, heard, profile)
 
     def instruct(self, words: str) -> float:
         """Give an instruction; '' means stop. Returns when."""

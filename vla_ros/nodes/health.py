@@ -13,6 +13,7 @@ import numpy as np
 
 WINDOW = 5.0  # seconds over which rates are taken and for which a refusal keeps the level at WARN
 SAMPLES = 2000  # latencies kept for the percentiles
+LATEST = 20  # latencies that are reported one by one, for whoever wants them of a time of his own
 LOG_PAUSE = 5.0  # seconds between two log lines for the same reason
 
 
@@ -102,6 +103,7 @@ class Health:
                 for percent in (50, 99):
                     values[f'{name} p{percent} [ms]'] = f'{np.percentile(milliseconds, percent):.2f}'
                 values[f'{name} count'] = str(self._latency_counts[name])
+                values[f'{name} latest [ms]'] = ' '.join(f'{value:.1f}' for value in milliseconds[-LATEST:])
             for reason, count in sorted(self._refusals.items()):
                 values[f'refused {reason}'] = str(count)
             if self._broken is not None:

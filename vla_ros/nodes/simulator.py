@@ -17,6 +17,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from vla_ros.evaluation.motion_log import MotionWriter
 from vla_ros.nodes import qos
+from vla_ros.nodes.heap import give_back
 from vla_ros.nodes.image_messages import camera_info_message, image_message
 from vla_ros.nodes.joint_messages import joints_message
 from vla_ros.nodes.lifecycle import VlaNode
@@ -159,6 +160,8 @@ class SimulatorNode(VlaNode):
             stamp = self._stamp(fresh)
             told = {'episode': self._episode, 'trial': self._trial, 'stamp': stamp}
         self._save(old)
+        del old
+        give_back()
         response.success, response.message = True, json.dumps(told)
         return response
 

@@ -169,20 +169,26 @@ def tail(log: Path, lines: int = TAIL) -> str:
 
 
 def free_domain(seed: int | None = None) -> int:
-    """A ROS domain in which nobody on this machine is, in random order, so that two runs hardly meet.
-
-    The first participant of a domain holds the UDP port 7400 + 250 * domain + 10 (RTPS).
-    """
+    """A ROS domain in which nobody on this machine is, in random order, so that two runs hardly meet."""
     generator = random.Random(seed if seed is not None else time.time_ns())
     domains = list(DOMAINS)
     generator.shuffle(domains)
     for domain in domains:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.bind(('0.0.0.0', 7410 + 250 * domain))
-            except OSError:
-                continue
-        return domain
+        if is_free(domain):
+            return domain
     raise VlaError(
         f'ROS_DOMAIN_ID: no free domain among {DOMAINS.start} to {DOMAINS.stop - 1}; set it yourself'
     )
+
+
+def is_free(domain: int) -> bool:
+    """Whether nobody on this machine is in a ROS domain.
+
+    The first participant of a domain holds the UDP port 7400 + 250 * domain + 10 (RTPS).
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(('0.0.0.0', 7410 + 250 * domain))
+        except OSError:
+            return False
+    return True

@@ -14,7 +14,7 @@ from vla_ros.reasoning.prompt import plain, prompt
 from vla_ros.runtime import open_session
 from vla_ros.types import Decision, FloatArray, Thought, Verdict, VisualTokens, VlaError, require_shape
 
-STOPPED = Decision(Verdict.REFUSED, 'stopped', '', '')
+UNREADABLE = 'there is no word in it that i can read'
 
 
 class OnnxReasoner:
@@ -47,7 +47,7 @@ class OnnxReasoner:
         require_shape('tokens', tokens.rows, (self._manifest.tokens.rows, self._manifest.tokens.width))
         still = Thought(tokens.stamp, np.zeros((0, self._manifest.thought.width), np.float32))
         if not plain(instruction):
-            return STOPPED, still
+            return Decision(Verdict.REFUSED, UNREADABLE, instruction, ''), still
         ids = self._tokenizer.encode(prompt(instruction)).ids
         longest = self._spec.context - len(self._rows) - self._spec.max_new_tokens
         if len(ids) > longest:

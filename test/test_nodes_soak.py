@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -74,7 +75,8 @@ class FakeClient:
             return
         self.state.now += TICK
         stamp = time_message(round(self.state.now * NANOSECONDS))
-        message = JointState(velocity=[self._speed])
+        trembling = 0.001 * math.sin(10.0 * self.state.now)  # rad: of an arm that leans on something
+        message = JointState(position=[self._speed * self.state.now + trembling])
         message.header.stamp = stamp
         self._ears['joint_states'](message)
         if self._verdict is not None and self.said and self.state.now > self._asked + 0.2:

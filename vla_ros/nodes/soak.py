@@ -29,7 +29,7 @@ from vla_ros.nodes.fault_witness import refusals
 from vla_ros.nodes.messages import nanoseconds
 from vla_ros.nodes.stage import Stage
 from vla_ros.nodes.supervisor import Supervisor
-from vla_ros.types import NANOSECONDS, Decision, Verdict, VlaError
+from vla_ros.types import NANOSECONDS, Decision, DoubleArray, Verdict, VlaError
 
 DECIDES_WITHIN = 5.0
 """Simulated seconds from an order to the first decision about it."""
@@ -39,6 +39,8 @@ RESTS_WITHIN = 3.0
 """Simulated seconds from a switch until the arm is at rest."""
 PLANS = 3
 """Trajectories that show that an arm which is told to go goes."""
+SPEED_OVER = 0.2
+"""Seconds over which a speed is taken: an arm that leans on something may tremble by a milliradian without end."""
 STANDS_STILL = 60.0
 """Seconds of the wall after which simulated time that does not go on never will."""
 SAMPLE_EVERY = 1.0
@@ -143,6 +145,7 @@ class Person:
         self._stage = Stage(client, look)
         self._plans = 0
         self._speeds: deque[tuple[float, float]] = deque(maxlen=1000)
+        self._places: deque[tuple[float, DoubleArray]] = deque(maxlen=1000)
         client.hear(JointTrajectory, 'joint_trajectory', self._on_plan, qos.COMMAND)
         client.hear(JointState, 'joint_states', self._on_joints, qos.JOINT_STATES_IN)
 
@@ -236,8 +239,13 @@ class Person:
         self._plans += 1
 
     def _on_joints(self, message: JointState) -> None:
-        fastest = max((abs(speed) for speed in message.velocity), default=math.nan)
-        self._speeds.append((nanoseconds(message.header.stamp) / NANOSECONDS, fastest))
+        now, places = nanoseconds(message.header.stamp) / NANOSECONDS, np.array(message.position)
+        self._places.append((now, places))
+        while len(self._places) > 2 and self._places[1][0] <= now - SPEED_OVER:
+            self._places.popleft()
+        before, there = self._places[0]
+        if now > before and len(there) == len(places):
+            self._speeds.append((now, float(np.abs(places - there).max()) / (now - before)))
 
 
 def _died(supervisor: Supervisor) -> str:

@@ -19,9 +19,10 @@ from vla_ros.action.limits import load_limits
 from vla_ros.action.shape import brake, shape
 from vla_ros.action.stitch import PlannedState, StitchSettings, stitch
 from vla_ros.evaluation.adversary import CHUNKS, Place, disturb
-from vla_ros.evaluation.plan_checker import PlanChecker, Promises, Sent, Situation
+from vla_ros.evaluation.plan_checker import PlanChecker, Promises, Situation
 from vla_ros.evaluation.safety import attack
 from vla_ros.evaluation.safety_report import summary
+from vla_ros.evaluation.sent_plan import Sent
 from vla_ros.types import NANOSECONDS, ActionChunk, DoubleArray, JointSample, JointTrajectory
 
 JOINTS = ('shoulder_pan', 'shoulder_lift', 'elbow_flex', 'wrist_flex', 'wrist_roll', 'gripper')

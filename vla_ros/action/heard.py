@@ -54,7 +54,9 @@ class Heard:
         self.thought = self.tokens = None
         self._clocks_agree = False
 
-    def circumstances(self, now: int, *, enabled: bool, stopped: bool, observation: int | None) -> Circumstances:
+    def circumstances(
+        self, now: int, *, enabled: bool, stopped: bool, observation: int | None
+    ) -> Circumstances:
         """What holds at the time ``now`` (ns) for a plan that is made from an observation with this stamp."""
         return Circumstances(
             now=now,

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from vla_ros.action.stitch import ExecutingPlan, PlannedState, planned_state
 from vla_ros.types import NANOSECONDS, DoubleArray, JointTrajectory
 
-SHORTEST = NANOSECONDS // 1000  # ns between points; a spline over less loses digits
+SHORTEST = NANOSECONDS // 10_000  # ns between points; a spline over less loses digits
 SAME = (1e-6, 1e-6, 1e-4)  # rad, rad/s, rad/s^2: rounding
 
 
@@ -31,7 +31,8 @@ def stamped(plan: ExecutingPlan, before: ExecutingPlan | None, since: int) -> Ex
     if begins > plan.started - SHORTEST:
         return replace(plan, stamped=True)
     first = planned_state(plan, plan.started)
-    knots, goes_on = np.array([], np.int64), np.zeros(len(first.positions), bool)
+    knots: npt.NDArray[np.int64] = np.array([], np.int64)
+    goes_on: npt.NDArray[np.bool_] = np.zeros(len(first.positions), bool)
     if before is not None:
         knots = before.started + np.round(before.trajectory.times * NANOSECONDS).astype(np.int64)
         goes_on = _same(planned_state(before, plan.started), first)
@@ -40,7 +41,8 @@ def stamped(plan: ExecutingPlan, before: ExecutingPlan | None, since: int) -> Ex
     states = [_coming(first, (moment - plan.started) / NANOSECONDS) for moment in moments]
     if before is not None:
         states = [
-            _chosen(goes_on, planned_state(before, at), state) for at, state in zip(moments, states, strict=True)
+            _chosen(goes_on, planned_state(before, at), state)
+            for at, state in zip(moments, states, strict=True)
         ]
     rows = plan.trajectory
     due = plan.started + np.round(rows.times * NANOSECONDS).astype(np.int64)
@@ -51,7 +53,7 @@ def stamped(plan: ExecutingPlan, before: ExecutingPlan | None, since: int) -> Ex
         np.concatenate([[state.velocities for state in states], rows.velocities]),
         np.concatenate([[state.accelerations for state in states], rows.accelerations]),
     )
-    return replace(plan, trajectory=trajectory, started=begins, stamped=True)
+    return replace(plan, trajectory=trajectory, started=begins, stamped=True, lead_in=plan.started - begins)
 
 
 def _same(one: PlannedState, other: PlannedState) -> npt.NDArray[np.bool_]:

@@ -38,13 +38,15 @@ class ExecutingPlan:
     """A trajectory that was sent, the time of its time zero in nanoseconds, and the policy's answers behind it.
 
     ``chunks`` are those that are not over, oldest first; a brake has none. ``stamped``: the controller is told
-    ``started`` (see ``vla_ros.action.stamped``); otherwise it begins on arrival, and ``started`` is when that should be.
+    ``started`` (see ``vla_ros.action.stamped``); otherwise it begins on arrival, foreseen at ``started``.
+    ``lead_in``: nanoseconds at its beginning that only lead up to what is new.
     """
 
     trajectory: JointTrajectory
     started: int
     chunks: tuple[ActionChunk, ...] = ()
     stamped: bool = False
+    lead_in: int = 0
 
     @property
     def stamp(self) -> int:

@@ -65,8 +65,8 @@ SETTINGS = (
     Setting(
         'stamp_plans',
         PlannerSettings.stamp_plans,
-        'Plans say when they begin, by the clock that stamps joint_states, which must be the one of the controller: one '
-        'that comes late does not make the command jump. Otherwise they begin on arrival.',
+        'Plans say when they begin, so that one that comes late does not make the command jump; the clock that stamps '
+        'joint_states must be the one of the controller. Otherwise plans begin on arrival.',
         live=True,
     ),
     Setting(

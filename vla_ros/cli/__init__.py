@@ -145,9 +145,7 @@ def safety(
 def smoothness(
     episodes: Annotated[int, typer.Option(min=1, help='Tasks a row of the table.')] = 10,
     seed: Annotated[int, typer.Option(min=0, help='Task i plays in the scene of seed + i.')] = 1_000_000,
-    jitter: Annotated[
-        float, typer.Option(min=0, max=0.5, help='Seconds that messages come late at most, each by its own.')
-    ] = 0.0,
+    jitter: Annotated[float, typer.Option(min=0, max=0.5, help='Messages come late by up to this, s.')] = 0.0,
     plot: Annotated[Path | None, typer.Option(help='Also draw a chart: a PNG.')] = None,
     json_file: JsonFile = None,
 ) -> None:

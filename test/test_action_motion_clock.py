@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from motion_bench import SETTINGS, Bench, is_brake
 
-from vla_ros.action.stitch import ExecutingPlan
+from vla_ros.action.stitch import ExecutingPlan, planned_state
 from vla_ros.types import NANOSECONDS, JointSample
 
 
@@ -26,11 +26,16 @@ def moving(stamp_seconds: float = 0.0) -> Bench:
     return bench
 
 
-@pytest.mark.parametrize('seconds', [0.04, 0.0, -0.19])
-def test_given_joints_by_our_clock_a_brake_says_when_it_begins(seconds: float) -> None:
+@pytest.mark.parametrize(('seconds', 'ahead'), [(-0.19, 0.0), (0.0, 0.0), (0.04, 0.04), (0.19, 0.19)])
+def test_given_joints_by_our_clock_a_brake_says_when_it_begins(seconds: float, ahead: float) -> None:
+    """By the clock of the joints, the controller's, if ours is behind: it may have stood still for a moment."""
     bench = moving(seconds)
     brake = brake_of(bench)
-    assert brake.stamp + brake.lead_in == bench.now + 10_000_000
+    begins = brake.stamp + brake.lead_in
+    assert begins == bench.now + round(ahead * NANOSECONDS) + 10_000_000
+    np.testing.assert_allclose(
+        planned_state(brake, begins).positions, planned_state(bench.sent[0], begins).positions, atol=1e-9
+    )
 
 
 def test_given_joints_that_became_old_meanwhile_their_clock_still_counts() -> None:
@@ -39,7 +44,7 @@ def test_given_joints_that_became_old_meanwhile_their_clock_still_counts() -> No
     assert brake_of(bench).stamped
 
 
-@pytest.mark.parametrize('seconds', [0.06, 1.0, -0.21])
+@pytest.mark.parametrize('seconds', [0.21, 1.0, 1000.0, -0.21])
 def test_given_joints_by_another_clock_a_brake_begins_on_arrival(seconds: float) -> None:
     """By the stamp it would be over before it came, or be waited for."""
     assert brake_of(moving(seconds)).stamp == 0

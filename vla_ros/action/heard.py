@@ -24,15 +24,19 @@ class Heard:
 
     @property
     def joints_by_our_clock(self) -> JointSample | None:
-        """The newest joints, if their stamp fitted our clock when they came; they may have become old since."""
+        """The newest joints, if their stamp was near to our clock when they came; they may have become old since."""
         return self.joints.newest if self._clocks_agree else None
 
     def add_joints(self, sample: JointSample, now: int, settings: GuardSettings) -> None:
-        """Joints that came at the time ``now`` (ns); the same ones again say nothing of the clock."""
+        """Joints that came at the time ``now`` (ns); the same ones again say nothing of the clock.
+
+        Near is what may be under way, or what our own clock may be late by on a busy machine.
+        """
         newest = self.joints.newest
         if newest is None or sample.stamp != newest.stamp:
-            age, forward = (now - sample.stamp) / NANOSECONDS, newest is None or sample.stamp > newest.stamp
-            self._clocks_agree = forward and -settings.clock_slack <= age <= settings.max_joint_state_age
+            forward = newest is None or sample.stamp > newest.stamp
+            near = abs(now - sample.stamp) / NANOSECONDS <= settings.max_joint_state_age
+            self._clocks_agree = forward and near
         self.joints.add(sample)
 
     def distrust_the_clock(self) -> None:

@@ -285,7 +285,10 @@ class Motion:
         """Send one braking plan if the arm is moving and is not braking already."""
         if self._planner is None or self._braking:
             return
-        plan = self._planner.braking_plan(self._moment(), self._heard.joints_by_our_clock)
+        joints, moment = self._heard.joints_by_our_clock, self._moment()
+        if joints is not None:
+            moment = max(moment, joints.stamp)  # the controller's clock; ours may be late
+        plan = self._planner.braking_plan(moment, joints)
         if isinstance(plan, ExecutingPlan):
             self._send(plan)
             self._planner.plan, self._braking = plan, True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ from vla_ros.action.planner import Planner, PlannerSettings
 from vla_ros.action.stitch import ExecutingPlan
 from vla_ros.bundle import ChunkSpec
 from vla_ros.evaluation.closed_loop import trajectory_message
-from vla_ros.sim.joint_trajectory_controller import JointTrajectoryController, TrajectoryRejected
+from vla_ros.sim.controller_settings import JAZZY, RELEASES, ControllerSettings
+from vla_ros.sim.joint_trajectory_controller import JointTrajectoryController
+from vla_ros.sim.trajectory_message import TrajectoryRejected
 from vla_ros.types import NANOSECONDS, ActionChunk, DoubleArray, JointSample, Thought, VisualTokens
 
 MS = 1_000_000
@@ -50,6 +53,7 @@ def commands(
     stamp_plans: bool,
     offset: int = 0,
     desired: bool = False,
+    release: ControllerSettings = JAZZY,
     brake_at: int | None = None,
     lag: int = 30 * MS,
 ) -> DoubleArray:
@@ -75,7 +79,7 @@ def commands(
     settings = PlannerSettings(stamp_plans=stamp_plans)
     motion.begin(Planner(Straight(), spec, LIMITS, settings), enabled=True)
     controller = JointTrajectoryController(
-        ('pan',), interpolate_from_desired_state=desired, update_period_ns=PERIOD
+        ('pan',), replace(release, interpolate_from_desired_state=desired), update_period_ns=PERIOD
     )
     result = [np.zeros(1)] * (lag // PERIOD + 1)
     for tick in range(150):
@@ -106,9 +110,12 @@ STEADY = 60  # updates after which the joint has caught up and moves at V
 CALM = 12.0 * (PERIOD / NANOSECONDS) ** 2  # rad: the acceleration limit over one update
 
 
+@pytest.mark.parametrize('release', RELEASES.values(), ids=RELEASES)
 @pytest.mark.parametrize('stamp_plans', [False, True])
-def test_given_plans_that_come_when_foreseen_the_command_does_not_jump(stamp_plans: bool):
-    path = commands(lambda *_: 10 * MS, stamp_plans=stamp_plans)
+def test_given_plans_that_come_when_foreseen_the_command_does_not_jump(
+    stamp_plans: bool, release: ControllerSettings
+):
+    path = commands(lambda *_: 10 * MS, stamp_plans=stamp_plans, release=release)
     assert jumps(path) <= CALM
     assert path[-1] - path[-20] == pytest.approx(V * 0.19, abs=0.02)
 
@@ -146,13 +153,14 @@ def test_given_a_brake_that_comes_late_the_stamp_leaves_what_the_brake_has_done_
     assert arrives == pytest.approx(V * seconds, abs=by_stamp + CALM)
 
 
+@pytest.mark.parametrize('release', RELEASES.values(), ids=RELEASES)
 @pytest.mark.parametrize('desired', [False, True])
 @pytest.mark.parametrize('offset', [-150, -60, -20, 20, 45])
 def test_given_a_clock_that_differs_by_no_more_than_is_tolerated_the_command_does_not_jump(
-    offset: int, desired: bool
+    offset: int, desired: bool, release: ControllerSettings
 ):
     """Wherever the controller begins to interpolate: the first point is past for it, as the joint states show."""
-    path = commands(lambda *_: 2 * MS, stamp_plans=True, offset=offset * MS, desired=desired)
+    path = commands(lambda *_: 2 * MS, stamp_plans=True, offset=offset * MS, desired=desired, release=release)
     assert jumps(path[STEADY:]) <= CALM
     assert path[-1] - path[-20] == pytest.approx(V * 0.19, abs=0.02)
 

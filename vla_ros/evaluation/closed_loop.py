@@ -15,13 +15,9 @@ from vla_ros.action.planner import Planner
 from vla_ros.action.stitch import ExecutingPlan
 from vla_ros.evaluation.brain import Brain
 from vla_ros.sim.cameras import FRONT_SIZE, WRIST_SIZE, Camera
-from vla_ros.sim.joint_trajectory_controller import (
-    JointTrajectoryController,
-    TrajectoryMessage,
-    TrajectoryPoint,
-    TrajectoryRejected,
-)
+from vla_ros.sim.joint_trajectory_controller import JointTrajectoryController
 from vla_ros.sim.model import JOINT_NAMES, TIME_STEP
+from vla_ros.sim.trajectory_message import TrajectoryMessage, TrajectoryPoint, TrajectoryRejected
 from vla_ros.sim.world import World
 from vla_ros.types import (
     NANOSECONDS,

@@ -14,14 +14,9 @@ import numpy as np
 
 from vla_ros.action.limits import JointLimits
 from vla_ros.evaluation.sent_plan import PLACES, Sent, dense, new_part, state_of
-from vla_ros.sim.joint_trajectory_controller import (
-    ControllerSettings,
-    TrajectoryMessage,
-    TrajectoryPoint,
-    TrajectoryRejected,
-    validate,
-)
+from vla_ros.sim.controller_settings import ControllerSettings
 from vla_ros.sim.model import ROBOT_FILE
+from vla_ros.sim.trajectory_message import TrajectoryMessage, TrajectoryPoint, TrajectoryRejected, validate
 from vla_ros.types import NANOSECONDS, DoubleArray, JointSample, JointTrajectory
 
 LINKS_EVERY = 4  # of those, for the links

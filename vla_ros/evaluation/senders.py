@@ -16,8 +16,8 @@ from vla_ros.bundle import ChunkSpec
 from vla_ros.evaluation.closed_loop import trajectory_message
 from vla_ros.evaluation.expert_policy import HORIZON, ExpertPolicy
 from vla_ros.sim.expert import PERIOD
-from vla_ros.sim.joint_trajectory_controller import TrajectoryMessage, TrajectoryPoint
 from vla_ros.sim.model import JOINT_NAMES
+from vla_ros.sim.trajectory_message import TrajectoryMessage, TrajectoryPoint
 from vla_ros.types import NANOSECONDS, ActionChunk, DoubleArray, JointSample, Thought, VisualTokens
 
 STEP = round(PERIOD * NANOSECONDS)

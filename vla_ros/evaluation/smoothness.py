@@ -9,10 +9,12 @@ import numpy as np
 from vla_ros.action.limits import JointLimits
 from vla_ros.evaluation.expert_policy import ExpertPolicy
 from vla_ros.evaluation.senders import STEP, Planned, make_sender
-from vla_ros.sim.joint_trajectory_controller import JointTrajectoryController, TrajectoryMessage
+from vla_ros.sim.controller_settings import JAZZY, ControllerSettings
+from vla_ros.sim.joint_trajectory_controller import JointTrajectoryController
 from vla_ros.sim.model import JOINT_NAMES, TIME_STEP
 from vla_ros.sim.scene import sample_scene
 from vla_ros.sim.tasks import Referee, Task
+from vla_ros.sim.trajectory_message import TrajectoryMessage
 from vla_ros.sim.world import World
 from vla_ros.types import NANOSECONDS, ActionChunk, DoubleArray, JointSample
 
@@ -72,7 +74,13 @@ class Smoothness:
 
 
 def run(
-    road: str, seed: int, delay: float, limits: JointLimits, jitter: float = 0.0, braking: bool = False
+    road: str,
+    seed: int,
+    delay: float,
+    limits: JointLimits,
+    jitter: float = 0.0,
+    braking: bool = False,
+    settings: ControllerSettings = JAZZY,
 ) -> Run:
     """Touch an object of the scene of a seed.
 
@@ -81,13 +89,14 @@ def run(
         delay: seconds from a look to its answer.
         jitter: seconds that messages come later at most than ``TRANSPORT`` says, each by its own, never out of order.
         braking: brake now and then, where the road knows how, and go on.
+        settings: of the controller.
     """
     world = World(sample_scene(seed), np.random.default_rng([seed, 11]))
     objects = world.scene.objects
     task = Task('touch', objects[seed % len(objects)].name)
     policy, referee = ExpertPolicy(world, task, seed), Referee(world, task)
     sender = make_sender(road, policy, limits)
-    controller = JointTrajectoryController(JOINT_NAMES, update_period_ns=PHYSICS)
+    controller = JointTrajectoryController(JOINT_NAMES, settings, update_period_ns=PHYSICS)
     thinking: tuple[int, ActionChunk] | None = None
     on_the_way: list[tuple[int, TrajectoryMessage, list[int] | None]] = []
     commands: list[DoubleArray] = []

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 
 from vla_ros.action.guard import Circumstances, GuardReason, GuardSettings, Refusal
 from vla_ros.action.heard import Heard
 from vla_ros.action.jump import jump_between
 from vla_ros.action.planner import Planner, PlannerSettings
+from vla_ros.action.question import Question
 from vla_ros.action.stitch import ExecutingPlan
 from vla_ros.types import NANOSECONDS, ActionChunk, JointSample, Thought, VisualTokens
 
@@ -27,26 +27,6 @@ class Distrust(Enum):
 
     WENT_BACK = 'went back in time'
     JUMPED = 'jumped'
-
-
-@dataclass(frozen=True)
-class Question:
-    """Everything that the policy is asked with, as it was at the time ``asked`` (ns)."""
-
-    planner: Planner
-    tokens: VisualTokens
-    thought: Thought
-    seen: JointSample
-    newest: JointSample
-    asked: int
-
-    def ask(self) -> ActionChunk:
-        """What the policy wants; the slow part.
-
-        Raises:
-            VlaError: input that the policy cannot read.
-        """
-        return self.planner.chunk(self.tokens, self.thought, self.seen, self.newest, self.asked)
 
 
 class Motion:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vla_ros.action.guard import GuardReason, Refusal
-from vla_ros.action.motion import Distrust, Motion, Question
+from vla_ros.action.motion import Distrust, Motion
+from vla_ros.action.question import Question
 from vla_ros.action.stitch import ExecutingPlan
 from vla_ros.evaluation.recording import since_arrival
 from vla_ros.evaluation.replay.agenda import Agenda, SimulatedWorker

@@ -16,7 +16,7 @@ import pytest
 from vla_ros.action.limits import JointLimits
 from vla_ros.action.motion import Motion
 from vla_ros.action.planner import Planner, PlannerSettings
-from vla_ros.action.stitch import ExecutingPlan
+from vla_ros.action.stitch import ExecutingPlan, StitchSettings
 from vla_ros.bundle import ChunkSpec
 from vla_ros.evaluation.closed_loop import trajectory_message
 from vla_ros.sim.controller_settings import JAZZY, RELEASES, ControllerSettings
@@ -55,6 +55,7 @@ def commands(
     desired: bool = False,
     release: ControllerSettings = JAZZY,
     brake_at: int | None = None,
+    lead: float = 0.01,
     lag: int = 30 * MS,
 ) -> DoubleArray:
     """What a controller commands at each update of 1.5 s, in rad.
@@ -63,6 +64,7 @@ def commands(
         delay: ns from sending message number i, which is a brake or not, to the controller.
         offset: ns by which the controller's clock, which stamps the joints, is ahead of the planner's.
         brake_at: ms after which a person says stop.
+        lead: s that the planner allows for the way to the controller.
         lag: ns by which the arm is behind its command.
     """
     now = 100 * NANOSECONDS
@@ -76,7 +78,7 @@ def commands(
 
     motion = Motion(lambda: now, send, lambda _: None)
     spec = ChunkSpec(horizon=16, dt=0.05, representation='absolute', prefix=0)
-    settings = PlannerSettings(stamp_plans=stamp_plans)
+    settings = PlannerSettings(stamp_plans=stamp_plans, stitch=StitchSettings(transport_lead=lead))
     motion.begin(Planner(Straight(), spec, LIMITS, settings), enabled=True)
     controller = JointTrajectoryController(
         ('pan',), replace(release, interpolate_from_desired_state=desired), update_period_ns=PERIOD
@@ -151,6 +153,14 @@ def test_given_a_brake_that_comes_late_the_stamp_leaves_what_the_brake_has_done_
     seconds = late / 1000
     assert by_stamp <= min(150.0 * seconds**3 / 6, 12.0 * seconds**2 / 2) + CALM
     assert arrives == pytest.approx(V * seconds, abs=by_stamp + CALM)
+
+
+@pytest.mark.parametrize('desired', [False, True])
+@pytest.mark.parametrize('late', [0, 20, 50])
+def test_given_a_lead_that_is_longer_than_the_way_a_brake_with_a_stamp_is_seamless(late: int, desired: bool):
+    """It comes early then, and the controller does not go back to where the arm is measured."""
+    path = commands(lambda *_: (10 + late) * MS, stamp_plans=True, brake_at=1000, lead=0.06, desired=desired)
+    assert jumps(path[STEADY:]) <= CALM
 
 
 @pytest.mark.parametrize('release', RELEASES.values(), ids=RELEASES)

@@ -39,6 +39,10 @@ def test_the_message_says_when_it_begins_only_if_it_is_stamped():
     assert stamped(AFTER, None, AFTER.started).stamp == AFTER.started
 
 
+def test_at_the_beginning_of_simulated_time_the_stamp_still_does_not_say_on_arrival():
+    assert stamped(replace(AFTER, started=10 * MS), None, 0).stamp == 1
+
+
 @given(age=st.integers(0, 310))
 def test_it_is_the_plan_before_from_since_on_and_then_the_new_one(age: int):
     since = AFTER.started - age * MS

@@ -50,8 +50,8 @@ class ExecutingPlan:
 
     @property
     def stamp(self) -> int:
-        """What the header of its message says: nanoseconds, or 0 for on arrival."""
-        return self.started if self.stamped else 0
+        """What the header of its message says: nanoseconds, or 0 for on arrival, which no plan with a stamp may say."""
+        return max(self.started, 1) if self.stamped else 0
 
 
 @dataclass(frozen=True)

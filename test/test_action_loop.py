@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +13,9 @@ from vla_ros.action.guard import Circumstances, Guard
 from vla_ros.action.limits import load_limits
 from vla_ros.action.shape import shape
 from vla_ros.action.stitch import ExecutingPlan, StitchSettings, stitch
-from vla_ros.sim.joint_trajectory_controller import (
-    JointTrajectoryController,
-    TrajectoryMessage,
-    TrajectoryPoint,
-)
+from vla_ros.sim.controller_settings import JAZZY
+from vla_ros.sim.joint_trajectory_controller import JointTrajectoryController
+from vla_ros.sim.trajectory_message import TrajectoryMessage, TrajectoryPoint
 from vla_ros.types import ActionChunk, DoubleArray, JointSample, JointTrajectory
 
 JOINTS = ('shoulder_pan', 'shoulder_lift', 'elbow_flex', 'wrist_flex', 'wrist_roll', 'gripper')
@@ -62,7 +60,7 @@ def run(
     generator = np.random.default_rng(0)
     guard = Guard(LIMITS)
     controller = JointTrajectoryController(
-        JOINTS, interpolate_from_desired_state=desired, update_period_ns=PERIOD * MS
+        JOINTS, replace(JAZZY, interpolate_from_desired_state=desired), update_period_ns=PERIOD * MS
     )
     began = 1_000_000 * MS
     arm, speed = HOME.copy(), np.zeros(6)

@@ -2,95 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from motion_bench import DT, HORIZON, SETTINGS, Bench, Ramp, is_brake, reason
 
 from vla_ros.action.guard import GuardReason, Refusal
-from vla_ros.action.joint_history import JointHistory
-from vla_ros.action.limits import JointLimits
-from vla_ros.action.motion import Distrust, Motion
-from vla_ros.action.planner import Planner, PlannerSettings
-from vla_ros.action.stitch import ExecutingPlan
-from vla_ros.bundle import ChunkSpec
-from vla_ros.types import NANOSECONDS, ActionChunk, JointSample, Thought, VisualTokens
-
-NAMES = ('pan', 'lift')
-SETTINGS = PlannerSettings()
-HORIZON, DT = 16, 0.05
-
-
-def limits() -> JointLimits:
-    each = np.ones(2)
-    return JointLimits(NAMES, -1.5 * each, 1.5 * each, 2.0 * each, 12.0 * each, 150.0 * each)
-
-
-@dataclass
-class Ramp:
-    """A policy that moves both joints at a constant speed from where they were seen."""
-
-    speed: float = 0.5
-    providers: tuple[str, ...] = ('CPUExecutionProvider',)
-    prefixes: list[np.ndarray | None] = field(default_factory=list)
-    noises: list[np.ndarray] = field(default_factory=list)
-    meanwhile: Callable[[], None] = lambda: None
-
-    def act(self, tokens, thought, joints, noise, prefix=None) -> ActionChunk:
-        self.prefixes.append(prefix)
-        self.noises.append(noise)
-        self.meanwhile()
-        steps = np.arange(1, HORIZON + 1)[:, None] * DT * self.speed
-        return ActionChunk(tokens.stamp, DT, joints.positions + steps)
-
-    def warm_up(self) -> None:
-        pass
-
-
-class Bench:
-    """A motion with a hand-driven clock; time begins at 100 s."""
-
-    def __init__(self, policy: Ramp | None = None, prefix: int = 4) -> None:
-        self.now = 100 * NANOSECONDS
-        self.sent: list[ExecutingPlan] = []
-        self.brakes: list[str] = []
-        self.policy = policy or Ramp()
-        self.motion = Motion(lambda: self.now, self.sent.append, self.brakes.append)
-        chunk = ChunkSpec(horizon=HORIZON, dt=DT, representation='absolute', prefix=prefix)
-        self.planner = Planner(self.policy, chunk, limits())
-        self.motion.begin(self.planner, enabled=False)
-
-    def later(self, seconds: float) -> None:
-        self.now += round(seconds * NANOSECONDS)
-
-    def hear(self, positions: Sequence[float] = (0.0, 0.0), rows: int = 1) -> None:
-        self.motion.hear_joints(JointSample(self.now, np.array(positions, float), np.zeros(2)))
-        self.motion.hear_thought(Thought(self.now, np.ones((rows, 4), np.float32)))
-        self.motion.hear_tokens(self.now)
-
-    def plan(self, age: float = 0.0, dry_run: Callable | None = None) -> ExecutingPlan | Refusal | None:
-        stamp = self.now - round(age * NANOSECONDS)
-        return self.motion.plan(VisualTokens(stamp, np.zeros((2, 3), np.float32)), SETTINGS, dry_run)
-
-    def moving(self) -> Bench:
-        self.hear()
-        assert self.motion.enable() is None
-        assert isinstance(self.plan(), ExecutingPlan)
-        return self
-
-
-def reason(result: object) -> GuardReason:
-    assert isinstance(result, Refusal), result
-    return result.reason
-
-
-def is_brake(plan: ExecutingPlan) -> bool:
-    """Whether a plan does nothing but come to rest: speed never rises again once it falls, and it is short."""
-    return plan.trajectory.times[-1] < 0.6 and not plan.trajectory.velocities[-1].any()
+from vla_ros.action.motion import Distrust
+from vla_ros.action.stitch import ExecutingPlan, planned_state
+from vla_ros.types import NANOSECONDS, JointSample, Thought
 
 
 def test_from_begin_the_arm_is_disabled_and_nothing_is_sent() -> None:
@@ -123,13 +44,10 @@ def test_each_plan_goes_on_from_the_planned_state_of_the_one_before() -> None:
         bench.hear([float(np.interp(seconds, at.trajectory.times, column)) for column in columns])
         assert isinstance(bench.plan(age=0.06), ExecutingPlan)
     for before, after in pairwise(bench.sent):
-        seconds = (after.started - before.started) / NANOSECONDS
-        i = int(np.searchsorted(before.trajectory.times, seconds))
-        low, high = before.trajectory.positions[[i - 1, i], 0]
-        assert low - 1e-9 <= after.trajectory.positions[0, 0] <= high + 1e-9
-        assert after.trajectory.velocities[0, 0] == pytest.approx(
-            np.interp(seconds, before.trajectory.times, before.trajectory.velocities[:, 0]), abs=0.05
-        )
+        begins = after.started + after.lead_in
+        here, there = planned_state(after, begins), planned_state(before, begins)
+        np.testing.assert_allclose(here.positions, there.positions, atol=1e-9)
+        np.testing.assert_allclose(here.velocities, there.velocities, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -154,10 +72,10 @@ def test_whatever_ends_the_motion_sends_one_braking_plan_from_the_planned_state(
     act(bench)
     first, brake = bench.sent
     assert is_brake(brake)
-    assert brake.started == bench.now + 10_000_000
-    seconds = (brake.started - first.started) / NANOSECONDS
-    expected = np.interp(seconds, first.trajectory.times, first.trajectory.positions[:, 0])
-    assert brake.trajectory.positions[0, 0] == pytest.approx(expected, abs=2e-3)
+    begins = brake.started + brake.lead_in
+    assert begins == bench.now + 10_000_000
+    expected = planned_state(first, begins).positions
+    np.testing.assert_allclose(planned_state(brake, begins).positions, expected, atol=1e-9)
     assert why in bench.brakes[0]
     assert len(bench.brakes) == 1
 
@@ -311,45 +229,6 @@ def test_a_dry_run_is_handed_over_but_never_executed() -> None:
     assert not bench.motion.is_moving
 
 
-def test_a_clock_that_went_back_disarms_and_brakes_from_where_the_plan_was_before() -> None:
-    bench = Bench().moving()
-    bench.later(0.3)
-    bench.hear([0.1, 0.1])
-    bench.later(-5.0)
-    assert bench.motion.clock_went_back
-
-    bench.motion.lose_time()
-
-    plan, brake = bench.sent
-    assert is_brake(brake)
-    before = np.interp(0.3, plan.trajectory.times, plan.trajectory.positions[:, 0])
-    assert brake.trajectory.positions[0, 0] == pytest.approx(before, abs=0.02)
-    assert not bench.motion.enabled
-    assert not bench.motion.is_moving
-    assert not bench.motion.clock_went_back
-
-
-def test_a_brake_after_the_clock_went_back_unnoticed_begins_where_the_plan_was_before() -> None:
-    bench = Bench().moving()
-    bench.later(0.3)
-    bench.hear([0.1, 0.1])
-    bench.later(-0.2)
-
-    bench.motion.stop()
-
-    plan, brake = bench.sent
-    before = np.interp(0.3, plan.trajectory.times, plan.trajectory.positions[:, 0])
-    assert brake.trajectory.positions[0, 0] == pytest.approx(before, abs=0.02)
-
-
-@pytest.mark.parametrize(('seconds', 'back'), [(0.02, False), (0.2, True)])
-def test_a_clock_goes_back_if_it_does_so_by_more_than_stamps_may_be_apart(seconds: float, back: bool) -> None:
-    bench = Bench().moving()
-    bench.motion.watch(SETTINGS)
-    bench.later(-seconds)
-    assert bench.motion.clock_went_back is back
-
-
 def test_an_arm_that_is_measured_where_it_cannot_be_is_braked_and_disabled() -> None:
     bench = Bench().moving()
     bench.later(0.02)
@@ -418,24 +297,3 @@ def test_noise_is_a_function_of_seed_and_stamp_alone() -> None:
     second.hear([0.02, 0.02])
     second.plan()
     assert (second.policy.noises[0] != second.policy.noises[1]).any()
-
-
-@settings(deadline=None)
-@given(st.lists(st.integers(0, 200), min_size=1, max_size=30, unique=True), st.integers(0, 200))
-def test_joints_between_two_samples_lie_on_the_line_and_outside_at_the_nearest(stamps, asked) -> None:
-    stamps.sort()
-    history = JointHistory()
-    for stamp in stamps:
-        history.add(JointSample(stamp, np.array([2.0 * stamp]), np.array([1.0 * stamp])))
-    seen = history.at(asked)
-    assert seen is not None
-    clipped = min(max(asked, stamps[0]), stamps[-1])
-    assert seen.positions[0] == pytest.approx(2.0 * clipped)
-    assert seen.velocities[0] == pytest.approx(1.0 * clipped)
-    assert seen.stamp == clipped
-
-
-def test_an_empty_history_knows_nothing() -> None:
-    history = JointHistory()
-    assert history.newest is None
-    assert history.at(5) is None

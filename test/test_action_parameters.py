@@ -26,6 +26,7 @@ LIVE = {
     'max_unseen_motion': 0.2,
     'seed': 5,
     'dry_run': True,
+    'stamp_plans': False,
     'transport_lead': 0.02,
     'smoothing': 0.1,
     'ensemble_decay': 0.2,

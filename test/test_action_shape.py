@@ -14,11 +14,8 @@ from vla_ros.action.limits import JointLimits, load_limits
 from vla_ros.action.shape import ShapeSettings, brake, shape
 from vla_ros.action.spline import resample
 from vla_ros.action.stitch import ExecutingPlan, PlannedState, StitchSettings, planned_state, stitch
-from vla_ros.sim.joint_trajectory_controller import (
-    JointTrajectoryController,
-    TrajectoryMessage,
-    TrajectoryPoint,
-)
+from vla_ros.sim.joint_trajectory_controller import JointTrajectoryController
+from vla_ros.sim.trajectory_message import TrajectoryMessage, TrajectoryPoint
 from vla_ros.types import ActionChunk, DoubleArray, JointSample, JointTrajectory, VlaError
 
 JOINTS = ('shoulder_pan', 'shoulder_lift', 'elbow_flex', 'wrist_flex', 'wrist_roll', 'gripper')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vla_ros.evaluation.recording import Recording, Timeline, commanded, measured, resets
+from vla_ros.evaluation.recording import Recording, Timeline, commanded, measured, resets, since_arrival
 from vla_ros.evaluation.segments import Ending, segments
 from vla_ros.types import Decision, JointTrajectory, Verdict
 
@@ -120,3 +120,19 @@ def test_an_arm_that_moves_fast_was_not_reset() -> None:
     )
 
     assert resets(recording) == []
+
+
+@pytest.mark.parametrize(
+    ('stamp', 'arrived', 'expected'),
+    [
+        (0.0, 7.0, [0.0, 0.5, 1.0]),
+        (7.01, 7.0, [0.01, 0.51, 1.01]),
+        (6.9, 7.0, [-0.1, 0.4, 0.9]),
+        (1.7e9, 7.0, [0.0, 0.5, 1.0]),
+        (5.9, 7.0, [0.0, 0.5, 1.0]),
+    ],
+    ids=['on arrival', 'early', 'late', 'by another clock', 'over before it came'],
+)
+def test_a_plan_with_a_stamp_counts_from_its_arrival(stamp: float, arrived: float, expected: list[float]):
+    times = since_arrival(np.array([0.0, 0.5, 1.0]), stamp, arrived)
+    np.testing.assert_allclose(times, expected, atol=1e-6)

@@ -19,9 +19,10 @@ from vla_ros.action.limits import load_limits
 from vla_ros.action.shape import brake, shape
 from vla_ros.action.stitch import PlannedState, StitchSettings, stitch
 from vla_ros.evaluation.adversary import CHUNKS, Place, disturb
-from vla_ros.evaluation.plan_checker import PlanChecker, Promises, Sent, Situation
+from vla_ros.evaluation.plan_checker import PlanChecker, Promises, Situation
 from vla_ros.evaluation.safety import attack
 from vla_ros.evaluation.safety_report import summary
+from vla_ros.evaluation.sent_plan import Sent
 from vla_ros.types import NANOSECONDS, ActionChunk, DoubleArray, JointSample, JointTrajectory
 
 JOINTS = ('shoulder_pan', 'shoulder_lift', 'elbow_flex', 'wrist_flex', 'wrist_roll', 'gripper')
@@ -113,6 +114,36 @@ def test_given_a_plan_that_does_not_go_on_from_the_one_before_the_judge_says_so(
     state = PlannedState(GOOD.positions[6], GOOD.velocities[6], GOOD.accelerations[6])
     assert judged(shape(state, on.times, on.positions, LIMITS), measured, later) == ''
     assert judged(brake(state, LIMITS), replace(measured, may_move=False, brake=True), later) == ''
+
+
+def led(seconds: float, straying: float = 0.0) -> Sent:
+    """GOOD from rest, led into for so long; on the way a joint strays by so many rad."""
+    ends = np.array([0.0, 0.5, 1.0]) * seconds
+
+    def rows(new: DoubleArray) -> DoubleArray:
+        return np.concatenate([np.repeat(new[:1], 2, axis=0), new])
+
+    times = np.concatenate([ends[:2], seconds + GOOD.times])
+    plan = JointTrajectory(
+        JOINTS, times, rows(GOOD.positions), rows(GOOD.velocities), rows(GOOD.accelerations)
+    )
+    plan.positions[1, 2] += straying
+    begins = NOW - round(seconds * NANOSECONDS)
+    return Sent(plan, begins, begins, round(seconds * NANOSECONDS))
+
+
+@pytest.mark.parametrize(
+    ('plan', 'sentence'),
+    [
+        (led(0.1), ''),
+        (led(0.21), 'a lead-in of 0.210 s'),
+        (led(0.1, 1e-4), 'departs'),
+        (replace(led(0.1), stamp=NOW - 10 * NANOSECONDS), 'a stock controller rejects it'),
+    ],
+)
+def test_given_a_lead_in_the_judge_looks_at_it_too(plan: Sent, sentence: str):
+    found = '; '.join(PlanChecker(LIMITS, PROMISES).violations(plan, CALM))
+    assert sentence in found if sentence else found == ''
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from vla_ros.nodes import qos
 from vla_ros.nodes.action import ActionNode
 from vla_ros.nodes.image_messages import matrix_message
 from vla_ros.nodes.joint_messages import joints_message
-from vla_ros.nodes.messages import time_message
+from vla_ros.nodes.messages import nanoseconds, time_message
 from vla_ros.types import NANOSECONDS, ActionChunk, JointSample, VlaError
 
 
@@ -123,7 +123,9 @@ def test_enabled_and_told_to_go_it_sends_a_whole_plan_that_a_stock_controller_ta
     bench = Bench(graph, tmp_path)
     plan = bench.moving()
     times = [p.time_from_start.sec + p.time_from_start.nanosec * 1e-9 for p in plan.points]
-    assert (plan.header.stamp.sec, plan.header.stamp.nanosec) == (0, 0)
+    assert nanoseconds(plan.header.stamp) == bench.now, (
+        'the stamp of the joints, which the clock of the controller is past'
+    )
     assert plan.joint_names == list(JOINTS)
     assert all(later > earlier for earlier, later in zip(times, times[1:], strict=False))
     assert all(len(p.velocities) == len(p.accelerations) == 2 for p in plan.points)
@@ -131,6 +133,12 @@ def test_enabled_and_told_to_go_it_sends_a_whole_plan_that_a_stock_controller_ta
     tokens, thought, joints, noise = bench.policy.seen[-1]
     assert (tokens.rows.shape, thought.rows.shape, noise.shape) == ((4, 3), (1, 5), (8, 2))
     assert joints.positions.tolist() == [0.0, 0.0]
+
+
+def test_told_not_to_stamp_plans_it_lets_them_begin_on_arrival(graph, tmp_path) -> None:
+    bench = Bench(graph, tmp_path)
+    bench.node.set_parameters([_parameter('stamp_plans', False)])
+    assert nanoseconds(bench.moving().header.stamp) == 0
 
 
 def test_the_policy_is_told_where_the_joints_were_when_the_frames_were_taken(graph, tmp_path) -> None:

@@ -229,6 +229,7 @@ def test_a_plan_is_sent_whole_to_start_on_arrival() -> None:
     plan = JointTrajectory(('pan', 'lift'), np.array([0.05, 0.999999999, 12.25, 13.0]), *values)
     message = trajectory_message(plan)
     assert nanoseconds(message.header.stamp) == 0
+    assert nanoseconds(trajectory_message(plan, 5_000_000_007).header.stamp) == 5_000_000_007
     assert message.joint_names == ['pan', 'lift']
     assert [(p.time_from_start.sec, p.time_from_start.nanosec) for p in message.points] == [
         (0, 50_000_000), (0, 999_999_999), (12, 250_000_000), (13, 0),

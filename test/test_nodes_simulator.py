@@ -28,10 +28,10 @@ from vla_ros.nodes.joint_messages import joints_from_message, trajectory_message
 from vla_ros.nodes.messages import nanoseconds, time_message
 from vla_ros.nodes.simulated_robot import SimulatedRobot, make_controller, parse_task
 from vla_ros.nodes.simulator import SimulatorNode, controller_message
-from vla_ros.sim.joint_trajectory_controller import TrajectoryMessage, TrajectoryPoint
 from vla_ros.sim.model import JOINT_NAMES, REST_POSE
 from vla_ros.sim.scene import sample_scene
 from vla_ros.sim.tasks import Task
+from vla_ros.sim.trajectory_message import TrajectoryMessage, TrajectoryPoint
 from vla_ros.types import NANOSECONDS, JointTrajectory, VlaError
 
 SEED = 1_000_003

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 
 from vla_ros.action.guard import Circumstances, GuardReason, GuardSettings, Refusal
-from vla_ros.action.joint_history import JointHistory
+from vla_ros.action.heard import Heard
 from vla_ros.action.jump import jump_between
 from vla_ros.action.planner import Planner, PlannerSettings
+from vla_ros.action.question import Question
 from vla_ros.action.stitch import ExecutingPlan
 from vla_ros.types import NANOSECONDS, ActionChunk, JointSample, Thought, VisualTokens
 
@@ -27,26 +27,6 @@ class Distrust(Enum):
 
     WENT_BACK = 'went back in time'
     JUMPED = 'jumped'
-
-
-@dataclass(frozen=True)
-class Question:
-    """Everything that the policy is asked with, as it was at the time ``asked`` (ns)."""
-
-    planner: Planner
-    tokens: VisualTokens
-    thought: Thought
-    seen: JointSample
-    newest: JointSample
-    asked: int
-
-    def ask(self) -> ActionChunk:
-        """What the policy wants; the slow part.
-
-        Raises:
-            VlaError: input that the policy cannot read.
-        """
-        return self.planner.chunk(self.tokens, self.thought, self.seen, self.newest, self.asked)
 
 
 class Motion:
@@ -66,9 +46,7 @@ class Motion:
         # Held while a plan is made, sent or braked and while permission changes; never while the model thinks.
         self._lock = threading.RLock()
         self._planner: Planner | None = None
-        self._joints = JointHistory()
-        self._thought: Thought | None = None
-        self._tokens: int | None = None
+        self._heard = Heard()
         self._braking = False
         self._latest = 0
         self.enabled = False
@@ -84,27 +62,23 @@ class Motion:
     def wants_plans(self) -> bool:
         """Whether it is worth to make a plan: the person and the thought allow it."""
         with self._lock:
-            return self.enabled and self._thought is not None and not self._thought.holds_still
+            thought = self._heard.thought
+            return self.enabled and thought is not None and not thought.holds_still
 
     def stamps(self) -> dict[str, int | None]:
         """The stamps of what was heard last."""
         with self._lock:
-            newest = self._joints.newest
-            return {
-                'tokens': self._tokens,
-                'thought': None if self._thought is None else self._thought.stamp,
-                'joint state': None if newest is None else newest.stamp,
-            }
+            return self._heard.stamps()
 
     def joints_at(self, stamp: int) -> JointSample | None:
         """Where the joints were at a time in nanoseconds, as far as it is known."""
         with self._lock:
-            return self._joints.at(stamp)
+            return self._heard.joints.at(stamp)
 
     def begin(self, planner: Planner, enabled: bool) -> None:
         """Start with nothing heard and nothing planned; a stop stays latched."""
         with self._lock:
-            self._forget()
+            self._heard.forget()
             self._latest = self._now()
             self._planner = planner
             planner.plan = None
@@ -157,7 +131,7 @@ class Motion:
         with self._lock:
             self.enabled = False
             self._brake(why)
-            self._forget()
+            self._heard.forget()
 
     @property
     def clock_went_back(self) -> bool:
@@ -169,39 +143,42 @@ class Motion:
         """The clock jumped: brake from where the plan was when it last said a time, disable, and begin anew."""
         with self._lock:
             self.enabled = False
+            self._heard.distrust_the_clock()
             self._brake('the clock jumped')
             if self._planner is not None:
                 self._planner.plan = None
-            self._forget()
+            self._heard.forget()
             self._latest = self._now()
 
     def hear_tokens(self, stamp: int) -> bool:
         """The stamp of new tokens; false, and disarmed, if it went back."""
         with self._lock:
-            forward = self._tokens is None or stamp >= self._tokens
+            forward = self._heard.tokens is None or stamp >= self._heard.tokens
             if not forward:
                 self.disarm('tokens went back in time')
-            self._tokens = stamp
+            self._heard.tokens = stamp
             return forward
 
     def hear_joints(self, sample: JointSample) -> Distrust | None:
         """New joints; disarmed, and why, if they cannot follow those before."""
         with self._lock:
-            newest, distrust = self._joints.newest, None
+            newest, distrust = self._heard.joints.newest, None
             if newest is not None and sample.stamp < newest.stamp:
                 distrust = Distrust.WENT_BACK
+                self._heard.distrust_the_clock()
                 self.disarm('joint states went back in time')
             elif newest is not None and (jump := self._jump(newest, sample)):
                 distrust = Distrust.JUMPED
                 self.disarm(f'joint states cannot be right: {jump}')
-            self._joints.add(sample)
+            guard = GuardSettings() if self._planner is None else self._planner.settings.guard
+            self._heard.add_joints(sample, self._now(), guard)
             self._moment()
             return distrust
 
     def hear_thought(self, thought: Thought) -> None:
         """A new thought; one without rows brakes at once."""
         with self._lock:
-            self._thought = thought
+            self._heard.thought = thought
             if thought.holds_still:
                 self._brake('the thought says hold still')
 
@@ -213,7 +190,7 @@ class Motion:
             if planner is None or self._braking or not self.is_moving:
                 return None
             planner.settings = settings
-            refusal = planner.hindrance(self._circumstances(self._tokens))
+            refusal = planner.hindrance(self._circumstances(self._heard.tokens))
             if refusal is not None:
                 self._brake(refusal.sentence)
             return refusal
@@ -221,8 +198,8 @@ class Motion:
     def question(self, tokens: VisualTokens, settings: PlannerSettings) -> Question | Refusal | None:
         """What to ask the policy for a plan; why not, or None if there is nothing to plan with."""
         with self._lock:
-            planner, thought, now = self._planner, self._thought, self._now()
-            seen, newest = self._joints.at(tokens.stamp), self._joints.newest
+            planner, thought, now = self._planner, self._heard.thought, self._now()
+            seen, newest = self._heard.joints.at(tokens.stamp), self._heard.joints.newest
             if planner is None:
                 return None
             planner.settings = settings
@@ -288,24 +265,16 @@ class Motion:
         """Send one braking plan if the arm is moving and is not braking already."""
         if self._planner is None or self._braking:
             return
-        plan = self._planner.braking_plan(self._moment())
+        joints, moment = self._heard.joints_by_our_clock, self._moment()
+        if joints is not None:
+            moment = max(moment, joints.stamp)  # the controller's clock; ours may be late
+        plan = self._planner.braking_plan(moment, joints)
         if isinstance(plan, ExecutingPlan):
             self._send(plan)
             self._planner.plan, self._braking = plan, True
             self._on_brake(why)
 
-    def _forget(self) -> None:
-        self._joints.clear()
-        self._thought = self._tokens = None
-
     def _circumstances(self, observation: int | None) -> Circumstances:
-        thought = self._thought
-        return Circumstances(
-            now=self._now(),
-            enabled=self.enabled,
-            stopped=self.stopped,
-            holds_still=thought is not None and thought.holds_still,
-            observation=observation,
-            thought=None if thought is None else thought.stamp,
-            joints=self._joints.newest,
+        return self._heard.circumstances(
+            self._now(), enabled=self.enabled, stopped=self.stopped, observation=observation
         )

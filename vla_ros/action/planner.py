@@ -22,6 +22,7 @@ from vla_ros.action.limits import JointLimits
 from vla_ros.action.noise import noise
 from vla_ros.action.shape import ShapeSettings, brake, shape
 from vla_ros.action.slow_down import DURATIONS, slow_down
+from vla_ros.action.stamped import stamped
 from vla_ros.action.stitch import (
     ExecutingPlan,
     StitchSettings,
@@ -71,9 +72,13 @@ class Policy(Protocol):
 
 @dataclass(frozen=True)
 class PlannerSettings:
-    """How to plan; see the settings of each step. ``seed`` and a stamp make the noise of the flow."""
+    """How to plan; see the settings of each step. ``seed`` and a stamp make the noise of the flow.
+
+    ``stamp_plans``: plans begin at their time by the clock, not on arrival; see ``vla_ros.action.stamped``.
+    """
 
     seed: int = 0
+    stamp_plans: bool = True
     stitching: Stitching = CleanPrefix()
     stitch: StitchSettings = StitchSettings()
     shape: ShapeSettings = ShapeSettings()
@@ -154,13 +159,18 @@ class Planner:
             stitched.start, stitched.times, stitched.positions, self.limits, self.settings.shape
         )
         refusal = guard.check(trajectory, circumstances)
-        return refusal or ExecutingPlan(trajectory, stitched.starts, (*earlier, chunk))
+        return refusal or self._timed(ExecutingPlan(trajectory, stitched.starts, (*earlier, chunk)), joints)
 
-    def braking_plan(self, now: int) -> ExecutingPlan | Refusal | None:
+    def braking_plan(self, now: int, joints: JointSample | None = None) -> ExecutingPlan | Refusal | None:
         """The fastest way to rest from the plan in execution; None if the arm is at rest.
 
         The fastest that keeps to the limits and to the workspace, that is: first each joint as fast as it can, then
         all of them along the planned way. Where neither will do, None: the plan goes on, to its own end at rest.
+
+        Args:
+            now: nanoseconds.
+            joints: the newest, if their clock is known to be the one of ``now``. Without, the brake begins on arrival:
+                by a wrong clock it would be over before it came, or be waited for.
         """
         if self.plan is None or not self.is_moving(now):
             return None
@@ -171,16 +181,22 @@ class Planner:
         if refusal is not None:
             return refusal
         if guard.check_path(trajectory) is None:
-            return ExecutingPlan(trajectory, starts)
+            return self._timed(ExecutingPlan(trajectory, starts), joints)
         ways = (slow_down(self.plan, starts, seconds, dt) for seconds in DURATIONS)
         way = next((way for way in ways if guard.check_path(way) is None), None)
-        return None if way is None else ExecutingPlan(way, starts)
+        return None if way is None else self._timed(ExecutingPlan(way, starts), joints)
 
     def is_moving(self, now: int) -> bool:
         """Whether a plan is being executed."""
         if self.plan is None:
             return False
         return now < self.plan.started + round(float(self.plan.trajectory.times[-1]) * NANOSECONDS)
+
+    def _timed(self, plan: ExecutingPlan, joints: JointSample | None) -> ExecutingPlan:
+        """Stamped, if that is wanted and the clock of the joints agrees."""
+        if joints is None or not self.settings.stamp_plans:
+            return plan
+        return stamped(plan, self.plan, joints.stamp)
 
     def _prefix(self, stamp: int, newest: JointSample, now: int) -> DoubleArray | None:
         """Steps that pass before the next plan starts, as the present plan fixes them; None without any."""

@@ -35,6 +35,7 @@ def planner_settings(values: Mapping[str, Any], manifest: Manifest) -> PlannerSe
     jumps = jumps * joints if len(jumps) == 1 else jumps
     return PlannerSettings(
         seed=values.get('seed', PlannerSettings.seed),
+        stamp_plans=values.get('stamp_plans', PlannerSettings.stamp_plans),
         stitching=make_stitching(
             values.get('stitching', 'auto'),
             manifest.chunk.prefix,

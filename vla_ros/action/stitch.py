@@ -37,12 +37,21 @@ class PlannedState:
 class ExecutingPlan:
     """A trajectory that was sent, the time of its time zero in nanoseconds, and the policy's answers behind it.
 
-    ``chunks`` are those that are not over, oldest first; a brake has none.
+    ``chunks`` are those that are not over, oldest first; a brake has none. ``stamped``: the controller is told
+    ``started`` (see ``vla_ros.action.stamped``); otherwise it begins on arrival, foreseen at ``started``.
+    ``lead_in``: nanoseconds at its beginning that only lead up to what is new.
     """
 
     trajectory: JointTrajectory
     started: int
     chunks: tuple[ActionChunk, ...] = ()
+    stamped: bool = False
+    lead_in: int = 0
+
+    @property
+    def stamp(self) -> int:
+        """What the header of its message says: nanoseconds, or 0 for on arrival, which no plan with a stamp may say."""
+        return max(self.started, 1) if self.stamped else 0
 
 
 @dataclass(frozen=True)
@@ -50,8 +59,7 @@ class StitchSettings:
     """How to go from one plan to the next.
 
     Attributes:
-        transport_lead: seconds from now until the controller takes the new plan over. Zero if the message is
-            stamped with ``starts``: a controller forgets its old plan as soon as it has a new one, due or not.
+        transport_lead: seconds from now until the controller takes the new plan over.
         start_jump: rad, for all joints or one value a joint: where plan and measurement differ more, the
             joint starts from its measured state. Give a gripper that closes on objects a large value, or it
             loses its grip.

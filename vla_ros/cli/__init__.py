@@ -147,6 +147,7 @@ def safety(
 def smoothness(
     episodes: Annotated[int, typer.Option(min=1, help='Tasks a row of the table.')] = 10,
     seed: Annotated[int, typer.Option(min=0, help='Task i plays in the scene of seed + i.')] = 1_000_000,
+    jitter: Annotated[float, typer.Option(min=0, max=0.5, help='Messages come late by up to this, s.')] = 0.0,
     plot: Annotated[Path | None, typer.Option(help='Also draw a chart: a PNG.')] = None,
     json_file: JsonFile = None,
 ) -> None:
@@ -157,7 +158,7 @@ def smoothness(
     from vla_ros.viz.smoothness_chart import draw_report, smoothness_table
 
     with count_progress(console, 'tasks', episodes * len(DELAYS) * len(ROADS)) as show:
-        result = smoothness_report(episodes, seed, on_run=show)
+        result = smoothness_report(episodes, seed, jitter=jitter, on_run=show)
     console.print(smoothness_table(result))
     for key in ('peak_jerk_over_ours', 'seconds_over_ours'):
         show_numbers(key.replace('_', ' ') + ', by delay in ms', result[key])

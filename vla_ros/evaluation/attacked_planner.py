@@ -17,7 +17,8 @@ from vla_ros.action.stitch import ExecutingPlan, StitchSettings, planned_state
 from vla_ros.action.stitching import make_stitching
 from vla_ros.bundle import ChunkSpec
 from vla_ros.evaluation.adversary import CHUNKS, DT, HORIZON, SHARES, Generator, Place, disturb
-from vla_ros.evaluation.plan_checker import PlanChecker, Promises, Sent, Situation
+from vla_ros.evaluation.plan_checker import PlanChecker, Promises, Situation
+from vla_ros.evaluation.sent_plan import Sent
 from vla_ros.types import (
     NANOSECONDS,
     ActionChunk,
@@ -97,6 +98,7 @@ class AttackedPlanner:
                 smoothing=float(generator.choice([0.08, 0.08, 0.01, 0.3])),
             ),
             guard=GUARD,
+            stamp_plans=bool(generator.random() < 0.7),
         )
         spec = ChunkSpec(horizon=HORIZON, dt=DT, representation='absolute', prefix=PREFIX)
         self._opponent = Opponent()
@@ -181,14 +183,14 @@ class AttackedPlanner:
             before=before,
             brake=brake,
         )
-        self._tally.violate(attack, self._checker.violations(Sent(plan.trajectory, plan.started), situation))
+        self._tally.violate(attack, self._checker.violations(_sent(plan), situation))
 
     def _brake(self) -> None:
         """As the node does when it is told to hold, is disabled or loses an input."""
         self._now += int(self._generator.integers(0, NANOSECONDS // 5))
         before = self._executing()
         try:
-            plan = self._planner.braking_plan(self._now)
+            plan = self._planner.braking_plan(self._now, self._fresh_joints())
         except Exception as error:
             self._tally.violate('brake', [f'the planner failed: {error!r}'])
             return
@@ -203,6 +205,13 @@ class AttackedPlanner:
         nothing = Circumstances(self._now, False, True, True, None, None, None)
         self._judge('brake', plan, nothing, before, brake=True)
         self._planner.plan = plan
+
+    def _fresh_joints(self) -> JointSample | None:
+        """Joints whose clock agrees, now and then none."""
+        if self._generator.random() < 0.3:
+            return None
+        age = self._generator.uniform(-GUARD.clock_slack, GUARD.max_joint_state_age)
+        return JointSample(self._now - round(age * NANOSECONDS), self._arm(self._now), self._speed())
 
     def _pass_time(self) -> None:
         """Mostly a tick of re-planning; now and then none, a long pause, or a clock that goes back."""
@@ -248,7 +257,7 @@ class AttackedPlanner:
 
     def _executing(self) -> Sent | None:
         plan = self._planner.plan
-        return None if plan is None else Sent(plan.trajectory, plan.started)
+        return None if plan is None else _sent(plan)
 
     def _arm(self, at: int) -> DoubleArray:
         """The arm follows its plan with the lag of a servo."""
@@ -258,6 +267,10 @@ class AttackedPlanner:
     def _speed(self) -> DoubleArray:
         plan = self._planner.plan
         return np.zeros(len(self._rest)) if plan is None else planned_state(plan, self._now).velocities
+
+
+def _sent(plan: ExecutingPlan) -> Sent:
+    return Sent(plan.trajectory, plan.started, plan.stamp, plan.lead_in)
 
 
 def promises(settings: PlannerSettings) -> Promises:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vla_ros.evaluation.cdr import stamp_of
-from vla_ros.evaluation.recording import Recording, Timeline
+from vla_ros.evaluation.recording import Recording, Timeline, since_arrival
 from vla_ros.types import (
     NANOSECONDS,
     Decision,
@@ -72,7 +72,10 @@ def read_bag(folder: Path, namespace: str = '') -> Recording:
         },
         joint_names=joint_names,
         joints=_line(events['joint_states'], lambda m: _sorted(m.position, m.name, joint_names)),
-        plans=_line(events['joint_trajectory'], lambda m: plan_of(m, joint_names)),
+        plans=Timeline(
+            tuple(time for time, _ in events['joint_trajectory']),
+            tuple(plan_of(message, joint_names, time) for time, message in events['joint_trajectory']),
+        ),
         scores=_line(events['simulator/score'], lambda m: _values(m.status[0])),
         diagnostics=_diagnostics(events['diagnostics']),
         arrivals={topic: Timeline(tuple(times), (None,) * len(times)) for topic, times in arrivals.items()},
@@ -189,9 +192,14 @@ def _sorted(values: Any, names: Any, order: tuple[str, ...]) -> np.ndarray[Any, 
     return np.array([by_name.get(name, np.nan) for name in order], float)
 
 
-def plan_of(message: Any, order: tuple[str, ...]) -> JointTrajectory:
-    """The plan that a message of ``joint_trajectory`` is, its columns in the order of the joints."""
+def plan_of(message: Any, order: tuple[str, ...], arrived: float) -> JointTrajectory:
+    """The plan that a message of ``joint_trajectory`` is, its columns in the order of the joints.
+
+    ``arrived`` is in seconds by the clock of its stamp, and times count from then.
+    """
     names, points = message.joint_names, message.points
+    times = np.array([p.time_from_start.sec + p.time_from_start.nanosec / NANOSECONDS for p in points])
+    stamp = message.header.stamp.sec + message.header.stamp.nanosec / NANOSECONDS
 
     def rows(field: str) -> np.ndarray[Any, np.dtype[np.float64]]:
         return np.array([_sorted(getattr(point, field), names, order) for point in points]).reshape(
@@ -200,7 +208,7 @@ def plan_of(message: Any, order: tuple[str, ...]) -> JointTrajectory:
 
     return JointTrajectory(
         joint_names=order,
-        times=np.array([p.time_from_start.sec + p.time_from_start.nanosec / NANOSECONDS for p in points]),
+        times=since_arrival(times, stamp, arrived),
         positions=rows('positions'),
         velocities=rows('velocities'),
         accelerations=rows('accelerations'),

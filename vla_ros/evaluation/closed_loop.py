@@ -15,13 +15,9 @@ from vla_ros.action.planner import Planner
 from vla_ros.action.stitch import ExecutingPlan
 from vla_ros.evaluation.brain import Brain
 from vla_ros.sim.cameras import FRONT_SIZE, WRIST_SIZE, Camera
-from vla_ros.sim.joint_trajectory_controller import (
-    JointTrajectoryController,
-    TrajectoryMessage,
-    TrajectoryPoint,
-    TrajectoryRejected,
-)
+from vla_ros.sim.joint_trajectory_controller import JointTrajectoryController
 from vla_ros.sim.model import JOINT_NAMES, TIME_STEP
+from vla_ros.sim.trajectory_message import TrajectoryMessage, TrajectoryPoint, TrajectoryRejected
 from vla_ros.sim.world import World
 from vla_ros.types import (
     NANOSECONDS,
@@ -29,7 +25,6 @@ from vla_ros.types import (
     DoubleArray,
     Frame,
     JointSample,
-    JointTrajectory,
     Thought,
     VisualTokens,
 )
@@ -151,7 +146,7 @@ class ClosedLoop:
         self._execute(self._planner.next_plan(chunk, circumstances))
 
     def _hold(self) -> None:
-        plan = self._planner.braking_plan(self.now)
+        plan = self._planner.braking_plan(self.now, self._joints())
         if plan is not None:
             self._execute(plan)
 
@@ -161,7 +156,7 @@ class ClosedLoop:
                 self._count(plan.reason.value)
             return
         try:
-            self._controller.accept(trajectory_message(plan.trajectory), self.now)
+            self._controller.accept(trajectory_message(plan), self.now)
         except TrajectoryRejected as rejected:
             self._count(f'controller_{rejected.reason.value}')
             return
@@ -171,13 +166,14 @@ class ClosedLoop:
         self.refused_plans[reason] = self.refused_plans.get(reason, 0) + 1
 
 
-def trajectory_message(plan: JointTrajectory) -> TrajectoryMessage:
-    """A plan as the controller hears it, to be executed at once."""
+def trajectory_message(plan: ExecutingPlan) -> TrajectoryMessage:
+    """A plan as the controller hears it."""
+    rows = plan.trajectory
     points = tuple(
         TrajectoryPoint(tuple(p), tuple(v), tuple(a), float(t))
-        for t, p, v, a in zip(plan.times, plan.positions, plan.velocities, plan.accelerations, strict=True)
+        for t, p, v, a in zip(rows.times, rows.positions, rows.velocities, rows.accelerations, strict=True)
     )
-    return TrajectoryMessage(0, plan.joint_names, points)
+    return TrajectoryMessage(plan.stamp, rows.joint_names, points)
 
 
 def _ns(seconds: float) -> int:

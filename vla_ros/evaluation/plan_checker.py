@@ -13,30 +13,17 @@ import mujoco
 import numpy as np
 
 from vla_ros.action.limits import JointLimits
-from vla_ros.sim.joint_trajectory_controller import (
-    ControllerSettings,
-    TrajectoryMessage,
-    TrajectoryPoint,
-    TrajectoryRejected,
-    validate,
-)
+from vla_ros.evaluation.sent_plan import PLACES, Sent, dense, new_part, state_of
+from vla_ros.sim.controller_settings import ControllerSettings
 from vla_ros.sim.model import ROBOT_FILE
+from vla_ros.sim.trajectory_message import TrajectoryMessage, TrajectoryPoint, TrajectoryRejected, validate
 from vla_ros.types import NANOSECONDS, DoubleArray, JointSample, JointTrajectory
 
-PLACES = 33  # of each step that are looked at
 LINKS_EVERY = 4  # of those, for the links
 ROUNDING = 1e-6  # rad, and share of the other limits
 SAME = 1e-6  # rad, rad/s and, times 100, rad/s^2
 LENGTH = 1e-3  # m
 JAW_TIP = np.array([-0.0142, -0.0817, 0.0189])  # in the frame of the moving jaw
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A plan as it was sent; ``started`` in nanoseconds."""
-
-    trajectory: JointTrajectory
-    started: int
 
 
 @dataclass(frozen=True)
@@ -84,15 +71,19 @@ class PlanChecker:
 
     def violations(self, plan: Sent, situation: Situation) -> list[str]:
         """Every promise that the plan breaks, as a sentence; empty if it keeps them all."""
-        form = list(self._form(plan.trajectory))
+        form = list(self._form(plan, situation.now))
         if form:
             return form  # the rest would not make sense
         found = [] if situation.brake else list(self._permission(situation))
-        found += self._start(plan, situation)
-        found += self._way(plan.trajectory)
+        new = new_part(plan)
+        found += self._start(new, situation)
+        found += self._way(new.trajectory)
+        if plan.lead_in:
+            found += self._lead_in(plan, new, situation)
         return found
 
-    def _form(self, plan: JointTrajectory) -> Iterator[str]:
+    def _form(self, sent: Sent, now: int) -> Iterator[str]:
+        plan = sent.trajectory
         joints = len(self._limits.names)
         if plan.joint_names != self._limits.names:
             yield f'names {plan.joint_names}'
@@ -103,7 +94,7 @@ class PlanChecker:
             if rows.shape != (len(times), joints) or not np.isfinite(rows).all():
                 yield f'rows of shape {rows.shape}, or not finite'
                 return
-        if plan.times[-1] > self._promises.max_duration:
+        if plan.times[-1] - sent.lead_in / NANOSECONDS > self._promises.max_duration + 1e-9:
             yield f'{plan.times[-1]:.3f} s long'
         if np.abs(plan.velocities[-1]).max() > 0 or np.abs(plan.accelerations[-1]).max() > 0:
             yield 'not at rest at its end'
@@ -112,8 +103,8 @@ class PlanChecker:
             for t, p, v, a in zip(plan.times, plan.positions, plan.velocities, plan.accelerations)
         )
         try:
-            message = TrajectoryMessage(0, plan.joint_names, points)
-            validate(message, self._limits.names, 0, ControllerSettings())
+            message = TrajectoryMessage(sent.stamp, plan.joint_names, points)
+            validate(message, self._limits.names, now, ControllerSettings())
         except TrajectoryRejected as rejected:
             yield f'a stock controller rejects it: {rejected.sentence}'
 
@@ -149,18 +140,34 @@ class PlanChecker:
             if joints is not None and usable:
                 yield from _apart(first, [joints.positions, joints.velocities, np.zeros(len(first[0]))])
             return
-        planned = _state(situation.before, plan.started)
+        planned = state_of(situation.before, plan.started)
         if situation.brake or joints is None:
             yield from _apart(first, planned)
             return
-        at = _state(situation.before, joints.stamp)[0]
+        at = state_of(situation.before, joints.stamp)[0]
         astray = np.abs(at - joints.positions) > self._promises.astray
         measured = [joints.positions, joints.velocities, np.zeros(len(first[0]))]
         yield from _apart(first, [np.where(astray, m, p) for m, p in zip(measured, planned)])
 
+    def _lead_in(self, plan: Sent, new: Sent, situation: Situation) -> Iterator[str]:
+        """It is what the plan before had, or comes straight to where the new part begins; and not longer than old."""
+        longest = self._promises.max_joint_state_age + (new.started - situation.now) / NANOSECONDS
+        if not 0 < plan.lead_in / NANOSECONDS <= longest + 1e-9:
+            yield f'a lead-in of {plan.lead_in / NANOSECONDS:.3f} s'
+        first, speed = new.trajectory.positions[0], new.trajectory.velocities[0]
+        for at in np.linspace(plan.started, new.started, PLACES).astype(np.int64):
+            here = state_of(plan, int(at))[0]
+            straight = first + speed * ((int(at) - new.started) / NANOSECONDS)
+            gaps = np.abs(here - straight)
+            if situation.before is not None:
+                gaps = np.minimum(gaps, np.abs(here - state_of(situation.before, int(at))[0]))
+            if not gaps.max() <= SAME:
+                yield f'the lead-in departs by {gaps.max():.2e} rad from the plan before'
+                return
+
     def _way(self, plan: JointTrajectory) -> Iterator[str]:
         limits = self._limits
-        motion = _dense(plan)
+        motion = dense(plan)
         start = plan.positions[0]
         lower = np.minimum(limits.min_position, start) - ROUNDING
         upper = np.maximum(limits.max_position, start) + ROUNDING
@@ -207,52 +214,3 @@ def _apart(first: list[DoubleArray], expected: list[DoubleArray]) -> Iterator[st
         gap = np.abs(is_ - should).max()
         if not gap <= tolerance:
             yield f'the {name} jumps by {gap:.2e} from what went before'
-
-
-def _polynomials(plan: JointTrajectory) -> DoubleArray:
-    """Coefficients (P - 1, 6, J) of each step's quintic in seconds since its start, constant first."""
-    coefficients = []
-    for i, h in enumerate(np.diff(plan.times)):
-        powers = h ** np.arange(6)
-        rows = np.zeros((6, 6))
-        rows[0, 0] = rows[1, 1] = 1.0
-        rows[2, 2] = 2.0
-        rows[3] = powers
-        rows[4, 1:] = np.arange(1, 6) * powers[:5]
-        rows[5, 2:] = np.arange(2, 6) * np.arange(1, 5) * powers[:4]
-        ends = [plan.positions[i], plan.velocities[i], plan.accelerations[i]]
-        ends += [plan.positions[i + 1], plan.velocities[i + 1], plan.accelerations[i + 1]]
-        coefficients.append(np.linalg.solve(rows, np.array(ends)))
-    return np.array(coefficients)
-
-
-def _derivatives(coefficients: DoubleArray, seconds: DoubleArray) -> list[DoubleArray]:
-    """Position, velocity, acceleration and jerk (S, J) of a quintic (6, J)."""
-    found = []
-    for _ in range(4):
-        powers = np.power.outer(seconds, np.arange(len(coefficients)))
-        found.append(powers @ coefficients)
-        coefficients = coefficients[1:] * np.arange(1, len(coefficients))[:, None]
-    return found
-
-
-def _dense(plan: JointTrajectory) -> list[DoubleArray]:
-    """Position, velocity, acceleration and jerk, each (S, J), all along a plan."""
-    steps = [
-        _derivatives(coefficients, np.linspace(0.0, h, PLACES))
-        for coefficients, h in zip(_polynomials(plan), np.diff(plan.times))
-    ]
-    return [np.concatenate(rows) for rows in zip(*steps)]
-
-
-def _state(sent: Sent, at: int) -> list[DoubleArray]:
-    """Position, velocity and acceleration (J,) of a plan at a time (ns)."""
-    plan, seconds = sent.trajectory, (at - sent.started) / NANOSECONDS
-    zero = np.zeros(plan.positions.shape[1])
-    if seconds <= 0:
-        return [plan.positions[0], plan.velocities[0], plan.accelerations[0]]
-    if seconds >= plan.times[-1]:
-        return [plan.positions[-1], zero, zero]
-    i = int(np.searchsorted(plan.times, seconds, side='right')) - 1
-    rows = _derivatives(_polynomials(plan)[i], np.array([seconds - plan.times[i]]))
-    return [row[0] for row in rows[:3]]

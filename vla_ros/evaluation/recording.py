@@ -18,6 +18,8 @@ Value = TypeVar('Value')
 
 TELEPORT = 0.15
 """Radians from one joint state to the next that no motor turns: somebody reset the simulation."""
+LONGEST_WAIT = 1.0
+"""Seconds from the arrival of a plan to its beginning at most."""
 
 
 @dataclass(frozen=True)
@@ -141,8 +143,20 @@ def commanded(recording: Recording, times: Sequence[float]) -> DoubleArray:
     return result
 
 
+def since_arrival(times: DoubleArray, stamp: float, arrived: float) -> DoubleArray:
+    """Times of a plan with a stamp (s; 0 is none), counted from when it arrived; what was past then is negative.
+
+    A stamp by which the plan would have been over, or begin much later, is of another clock and tells nothing.
+    """
+    begins = stamp - arrived
+    if stamp == 0 or not len(times) or not -times[-1] <= begins <= LONGEST_WAIT:
+        return times
+    counted: DoubleArray = times + begins
+    return counted
+
+
 def along(plan: JointTrajectory, start: DoubleArray, seconds: DoubleArray) -> DoubleArray:
-    """Positions (N, J) of a plan ``seconds`` (N,) after it began; it holds at its end.
+    """Positions (N, J) of a plan ``seconds`` (N,) after it arrived; it holds at its end.
 
     Args:
         start: (J,) where it begins, if it has no point at time zero.

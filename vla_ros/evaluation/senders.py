@@ -16,8 +16,8 @@ from vla_ros.bundle import ChunkSpec
 from vla_ros.evaluation.closed_loop import trajectory_message
 from vla_ros.evaluation.expert_policy import HORIZON, ExpertPolicy
 from vla_ros.sim.expert import PERIOD
-from vla_ros.sim.joint_trajectory_controller import TrajectoryMessage, TrajectoryPoint
 from vla_ros.sim.model import JOINT_NAMES
+from vla_ros.sim.trajectory_message import TrajectoryMessage, TrajectoryPoint
 from vla_ros.types import NANOSECONDS, ActionChunk, DoubleArray, JointSample, Thought, VisualTokens
 
 STEP = round(PERIOD * NANOSECONDS)
@@ -37,6 +37,10 @@ class Sender(Protocol):
 
     def tick(self, now: int) -> TrajectoryMessage | None:
         """What to send at a step of the policy."""
+        ...
+
+    def brake(self, now: int, joints: JointSample) -> TrajectoryMessage | None:
+        """What to send to bring the arm to rest; None if this way to send has no brake."""
         ...
 
 
@@ -70,6 +74,9 @@ class OnePoint:
         point = TrajectoryPoint(tuple(row), time_from_start=self._seconds)
         return TrajectoryMessage(0, JOINT_NAMES, (point,))
 
+    def brake(self, now: int, joints: JointSample) -> None:
+        return None
+
 
 class ManyPoints:
     """The whole chunk in one message, positions only."""
@@ -89,15 +96,23 @@ class ManyPoints:
     def tick(self, now: int) -> None:
         return None
 
+    def brake(self, now: int, joints: JointSample) -> None:
+        return None
+
 
 class Planned:
     """Stitched, shaped and guarded, as the action node does it. ``refused`` counts what did not pass."""
 
     def __init__(
-        self, policy: ExpertPolicy, limits: JointLimits, stitching: str, early: bool = False
+        self,
+        policy: ExpertPolicy,
+        limits: JointLimits,
+        stitching: str,
+        early: bool = False,
+        stamp_plans: bool = PlannerSettings.stamp_plans,
     ) -> None:
         spec = ChunkSpec(horizon=HORIZON, dt=PERIOD, representation='absolute', prefix=PREFIX)
-        settings = PlannerSettings(stitching=make_stitching(stitching, PREFIX))
+        settings = PlannerSettings(stitching=make_stitching(stitching, PREFIX), stamp_plans=stamp_plans)
         self._planner = Planner(policy, spec, limits, settings)
         self._sooner = STEP if early else 0
         self.refused = 0
@@ -113,10 +128,17 @@ class Planned:
             self.refused += 1
             return None
         self._planner.plan = result
-        return trajectory_message(result.trajectory)
+        return trajectory_message(result)
 
     def tick(self, now: int) -> None:
         return None
+
+    def brake(self, now: int, joints: JointSample) -> TrajectoryMessage | None:
+        result = self._planner.braking_plan(now, joints)
+        if not isinstance(result, ExecutingPlan):
+            return None
+        self._planner.plan = result
+        return trajectory_message(result)
 
 
 ROADS = (
@@ -125,14 +147,15 @@ ROADS = (
     'one point, ahead',
     'many points',
     'ours, early',
+    'ours, on arrival',
     'ours, prefix',
     'ours, ramp',
     'ours, ensemble',
 )
 """'on time' jumps to each target when it is due; 'early' a step before, as lerobot-ros, rosetta and others do with
 actions that were recorded so; 'ahead' sends the same target for the end of the step. 'ours, early' takes ours a step
-early, too: the timing of 'one point, early', sent our way."""
-OURS, OURS_EARLY = 'ours, prefix', 'ours, early'
+early, too: the timing of 'one point, early', sent our way. 'ours, on arrival' is 'ours, prefix' without stamps."""
+OURS, OURS_EARLY, ON_ARRIVAL = 'ours, prefix', 'ours, early', 'ours, on arrival'
 TWINS = {'one point, early': OURS_EARLY}
 """Which of ours has the timing of another; of all others it is ``OURS``."""
 
@@ -150,4 +173,6 @@ def make_sender(road: str, policy: ExpertPolicy, limits: JointLimits) -> Sender:
         return points[road]
     if road == OURS_EARLY:
         return Planned(policy, limits, 'prefix', early=True)
+    if road == ON_ARRIVAL:
+        return Planned(policy, limits, 'prefix', stamp_plans=False)
     return Planned(policy, limits, road.removeprefix('ours, '))

@@ -24,9 +24,12 @@ def smoothness_report(
     seed: int,
     delays: Sequence[float] = DELAYS,
     roads: Sequence[str] = ROADS,
+    jitter: float = 0.0,
     on_run: Callable[[int], None] = lambda _: None,
 ) -> dict[str, Any]:
     """The numbers of ``vla_ros eval smoothness``; ``on_run`` is told how many runs are done.
+
+    ``jitter``: seconds that messages come late at most.
 
     Raises:
         VlaError: no limits.
@@ -38,7 +41,7 @@ def smoothness_report(
         for road in roads:
             runs = []
             for episode in range(episodes):
-                runs.append(run(road, seed + episode, delay, limits))
+                runs.append(run(road, seed + episode, delay, limits, jitter))
                 done += 1
                 on_run(done)
             rows.append({'road': road, 'delay_ms': round(1e3 * delay), **averages(runs)})
@@ -47,6 +50,7 @@ def smoothness_report(
         'peak_jerk_over_ours': _over_ours(rows, 'peak_jerk'),
         'seconds_over_ours': _over_ours(rows, 'seconds'),
         'episodes': episodes,
+        'jitter_ms': round(1e3 * jitter),
         'seed': seed,
         'seconds': round(time.perf_counter() - begun, 1),
         'machine': machine(),
@@ -55,14 +59,26 @@ def smoothness_report(
 
 
 def averages(runs: Sequence[Run]) -> dict[str, float | int | None]:
-    """Means over runs; a task that was not done counts with its time limit, a cosine that is none not at all."""
+    """Means over runs, and the largest of what is a largest.
+
+    A task that was not done counts with its time limit, a cosine that is none not at all.
+    """
     measured = [asdict(measure(one)) for one in runs]
     return {
         'successes': sum(one.success for one in runs),
         'seconds': round(float(np.mean([one.seconds for one in runs])), 3),
         'refused': sum(one.refused for one in runs),
-        **{key: _mean([one[key] for one in measured]) for key in measured[0]},
+        **{
+            key: (_largest if key.startswith('largest') else _mean)([one[key] for one in measured])
+            for key in measured[0]
+        },
     }
+
+
+def _largest(values: Sequence[float]) -> float | None:
+    """The largest to four digits of those that are numbers, if any."""
+    numbers = [value for value in values if not np.isnan(value)]
+    return float(f'{max(numbers):.4g}') if numbers else None
 
 
 def _mean(values: Sequence[float]) -> float | None:

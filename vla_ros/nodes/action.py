@@ -234,11 +234,11 @@ class ActionNode(VlaNode):
             self.health.latency('camera to trajectory', (self.now() - tokens.stamp) / NANOSECONDS)
 
     def _send(self, plan: ExecutingPlan) -> None:
-        self._trajectories.publish(trajectory_message(plan.trajectory))
+        self._trajectories.publish(trajectory_message(plan.trajectory, plan.stamp))
         self.health.tick('trajectories')
 
     def _send_dry(self, plan: ExecutingPlan) -> None:
-        self._dry_runs.publish(trajectory_message(plan.trajectory))
+        self._dry_runs.publish(trajectory_message(plan.trajectory, plan.stamp))
         self.health.tick('dry-run trajectories')
 
     def _tell_brake(self, why: str) -> None:

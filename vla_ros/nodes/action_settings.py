@@ -63,6 +63,13 @@ SETTINGS = (
     Setting('seed', 0, 'With the stamp of the tokens, it makes the noise of the flow.', 0, 2**31, live=True),
     Setting('dry_run', False, 'Publish plans on action/dry_run instead of joint_trajectory.', live=True),
     Setting(
+        'stamp_plans',
+        PlannerSettings.stamp_plans,
+        'Plans say when they begin, so that one that comes late does not make the command jump; the clock that stamps '
+        'joint_states must be the one of the controller. Otherwise plans begin on arrival.',
+        live=True,
+    ),
+    Setting(
         'transport_lead',
         StitchSettings.transport_lead,
         'From sending a plan until the controller has it.',

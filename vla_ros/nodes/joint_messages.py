@@ -33,12 +33,13 @@ def joints_message(names: Sequence[str], sample: JointSample) -> JointState:
     return message
 
 
-def trajectory_message(trajectory: JointTrajectory) -> JointTrajectoryMessage:
-    """A plan as a joint_trajectory_controller takes it, to start when it arrives (stamp 0).
+def trajectory_message(trajectory: JointTrajectory, stamp: int = 0) -> JointTrajectoryMessage:
+    """A plan as a joint_trajectory_controller takes it, to begin at a time in nanoseconds; 0 is on arrival.
 
     No efforts, not even zeros: a controller without an effort interface refuses them.
     """
     message = JointTrajectoryMessage(joint_names=list(trajectory.joint_names))
+    message.header.stamp = time_message(stamp)
     columns = (trajectory.times, trajectory.positions, trajectory.velocities, trajectory.accelerations)
     for seconds, positions, velocities, accelerations in zip(*columns, strict=True):
         due = round(seconds * NANOSECONDS)

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from vla_ros.sim.cameras import FRONT_SIZE, WRIST_SIZE, Camera
-from vla_ros.sim.joint_trajectory_controller import JointTrajectoryController, TrajectoryMessage
+from vla_ros.sim.controller_settings import JAZZY, ControllerSettings
+from vla_ros.sim.joint_trajectory_controller import JointTrajectoryController
 from vla_ros.sim.model import JOINT_NAMES, TIME_STEP
 from vla_ros.sim.scene import sample_scene
 from vla_ros.sim.tasks import Referee, Task
+from vla_ros.sim.trajectory_message import TrajectoryMessage
 from vla_ros.sim.world import World
 from vla_ros.types import NANOSECONDS, DoubleArray, ImageArray, JointSample, VlaError
 
@@ -156,16 +158,9 @@ class SimulatedRobot:
         }
 
 
-def make_controller(
-    interpolate_from_desired_state: bool = False, allow_partial_joints_goal: bool = False
-) -> JointTrajectoryController:
+def make_controller(settings: ControllerSettings = JAZZY) -> JointTrajectoryController:
     """The simulated arm's controller, updated every CONTROLLER_STEPS physics steps."""
-    return JointTrajectoryController(
-        JOINT_NAMES,
-        interpolate_from_desired_state=interpolate_from_desired_state,
-        allow_partial_joints_goal=allow_partial_joints_goal,
-        update_period_ns=CONTROLLER_STEPS * STEP,
-    )
+    return JointTrajectoryController(JOINT_NAMES, settings, update_period_ns=CONTROLLER_STEPS * STEP)
 
 
 def parse_task(text: str) -> Task | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,9 @@ from vla_ros.nodes.simulated_robot import (
     parse_task,
 )
 from vla_ros.nodes.worker import LatestWorker
-from vla_ros.sim.joint_trajectory_controller import TrajectoryMessage, TrajectoryPoint, TrajectoryRejected
+from vla_ros.sim.controller_settings import RELEASES
 from vla_ros.sim.model import JOINT_NAMES
+from vla_ros.sim.trajectory_message import TrajectoryMessage, TrajectoryPoint, TrajectoryRejected
 from vla_ros.types import NANOSECONDS, JointSample, VlaError
 
 SETTINGS = (
@@ -58,6 +60,12 @@ SETTINGS = (
         'joint_state_rate', 50.0, 'Of the joint states, in simulated time.', 1.0, 200.0, live=True, unit='1/s'
     ),
     Setting('publish_clock', False, 'Simulated time on /clock and in all stamps; cameras hold the world up.'),
+    Setting(
+        'controller',
+        'jazzy',
+        'The release whose joint_trajectory_controller is simulated.',
+        choices=tuple(RELEASES),
+    ),
     Setting('interpolate_from_desired_state', False, 'As the parameter of a joint_trajectory_controller.'),
     Setting('allow_partial_joints_goal', False, 'As the parameter of a joint_trajectory_controller.'),
     Setting('state_log', '', 'File (npz) for the states of the world, to draw it again; empty for none.'),
@@ -125,10 +133,12 @@ class SimulatorNode(VlaNode):
             motion.close()
 
     def _fresh_robot(self) -> SimulatedRobot:
-        controller = make_controller(
-            self.setting('interpolate_from_desired_state'), self.setting('allow_partial_joints_goal')
+        settings = replace(
+            RELEASES[self.setting('controller')],
+            interpolate_from_desired_state=self.setting('interpolate_from_desired_state'),
+            allow_partial_joints_goal=self.setting('allow_partial_joints_goal'),
         )
-        return SimulatedRobot(self.setting('seed'), controller)
+        return SimulatedRobot(self.setting('seed'), make_controller(settings))
 
     def _begin(self, robot: SimulatedRobot, start: int) -> None:
         robot.start_at(start)

@@ -37,6 +37,7 @@ def smoothness_table(report: dict[str, Any]) -> Table:
         ('delay', 'delay_ms'),
         ('sent as', 'road'),
         ('jump', 'boundary_jump'),
+        ('largest', 'largest_jump'),
         ('cosine', 'boundary_cosine'),
         ('2nd diff.', 'second_difference'),
         ('peak jerk', 'peak_jerk'),
@@ -56,7 +57,7 @@ def smoothness_table(report: dict[str, Any]) -> Table:
 def _cell(key: str, value: Any) -> str:
     if value is None:
         return '-'
-    if key in ('boundary_jump', 'second_difference'):
+    if key in ('boundary_jump', 'largest_jump', 'second_difference'):
         return f'{1e3 * value:.3g}'
     if key in ('peak_jerk', 'peak_command_jerk'):
         return f'{value:,.0f}'

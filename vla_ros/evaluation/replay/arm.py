@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vla_ros.action.guard import GuardReason, Refusal
-from vla_ros.action.motion import Distrust, Motion, Question
+from vla_ros.action.motion import Distrust, Motion
+from vla_ros.action.question import Question
 from vla_ros.action.stitch import ExecutingPlan
+from vla_ros.evaluation.recording import since_arrival
 from vla_ros.evaluation.replay.agenda import Agenda, SimulatedWorker
 from vla_ros.evaluation.replay.mind import Hold, Thought, Tokens
 from vla_ros.evaluation.replay.model import Model
@@ -185,7 +187,9 @@ class Arm:
         self._ages.append(age / NANOSECONDS)
 
     def _send(self, plan: ExecutingPlan) -> None:
-        self._plans.append((self._agenda.now / NANOSECONDS, plan.trajectory))
+        stamp, arrives = plan.stamp / NANOSECONDS, (self._agenda.now + self._offset) / NANOSECONDS
+        heard = replace(plan.trajectory, times=since_arrival(plan.trajectory.times, stamp, arrives))
+        self._plans.append((self._agenda.now / NANOSECONDS, heard))
         self._sent.append(self._agenda.now)
 
     def _on_brake(self, why: str) -> None:

@@ -63,7 +63,7 @@ class BagReader:
             clock = self._clock(one, clock)
             if line.advance(clock):
                 yield ClockSet(line.at, clock)
-            message = self._message(one, line.at)
+            message = self._message(one, line.at, clock)
             if message is not None:
                 yield message
         yield End(line.at)
@@ -90,7 +90,7 @@ class BagReader:
             return stamp if stamp > before or before - stamp > NANOSECONDS else before
         return before
 
-    def _message(self, one: Serialised, at: int) -> Message | None:
+    def _message(self, one: Serialised, at: int, clock: int) -> Message | None:
         layout, topic = self._layout, self._bag.topics[one.topic]
         node, reason = 'perception', 'bad_image'
         read: Callable[[Serialised, Topic, int], Message | None] = self._frame
@@ -101,7 +101,7 @@ class BagReader:
         elif one.topic == layout.instruction:
             node, reason, read = 'reasoning', 'bad_instruction', _instruction
         elif one.topic == layout.plans:
-            node, reason, read = 'bag', 'bad_plan', self._plan
+            node, reason, read = 'bag', 'bad_plan', partial(self._plan, clock)
         elif one.topic == layout.decisions:
             node, reason, read = 'bag', 'bad_decision', _decision
         elif one.topic not in layout.cameras:
@@ -142,8 +142,8 @@ class BagReader:
         )
         return Joints(at, sample)
 
-    def _plan(self, one: Serialised, topic: Topic, at: int) -> Message:
-        return RecordedPlan(at, plan_of(topic.decode(one.data), self._names))
+    def _plan(self, clock: int, one: Serialised, topic: Topic, at: int) -> Message:
+        return RecordedPlan(at, plan_of(topic.decode(one.data), self._names, clock / NANOSECONDS))
 
 
 def _instruction(one: Serialised, topic: Topic, at: int) -> Message:

@@ -28,7 +28,7 @@ COUNTED_ONLY = (
     'reasoning/thought',
     'reasoning/image',
     'reasoning/markers',
-    'action/markers',
+    'visualise/',
     'camera_info',
 )
 

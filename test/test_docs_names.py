@@ -39,7 +39,9 @@ SOURCES = {
         ROOT / 'vla_ros' / 'perception' / 'intake.py',
     )
 }
-TOPIC = re.compile(r'(?<![\w./-])/?((?:camera|perception|reasoning|action|simulator)/[\w<>()/]*\w>?)')
+TOPIC = re.compile(
+    r'(?<![\w./-])/?((?:camera|perception|reasoning|action|simulator|visualise)/[\w<>()/]*\w>?)'
+)
 LAST_WORD = re.compile(r'(?<![\w/])/(diagnostics|clock|joint_states|instruction)\b')
 
 

@@ -14,15 +14,17 @@ pytest.importorskip('rclpy')
 from diagnostic_msgs.msg import DiagnosticArray
 from hypothesis import given
 from hypothesis import strategies as st
-from node_graph import Ear, Graph, eventually, refusals
+from node_graph import Ear, Graph, eventually, refusals, write_bundle
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMessage
 from visualization_msgs.msg import Marker, MarkerArray
+from whole_graph import Model
 
 from vla_ros.action.kinematics import rotation_from_rpy
 from vla_ros.action.limits import load_limits
 from vla_ros.nodes import qos
+from vla_ros.nodes.action import ActionNode
 from vla_ros.nodes.image_messages import camera_info_message
 from vla_ros.nodes.joint_messages import joints_message, trajectory_from_message, trajectory_message
 from vla_ros.nodes.limits_messages import box_from_message, limits_message
@@ -171,6 +173,22 @@ def test_given_a_decision_then_its_target_is_where_the_line_of_sight_meets_the_t
     gone = heard['target'].wait(after=before)
     assert {marker.action for marker in gone.markers} == {Marker.DELETE}
     assert refusals(node) == {}
+
+
+def test_the_box_that_is_drawn_is_the_one_that_the_action_node_keeps(graph: Graph, tmp_path: Path) -> None:
+    text = config_file('joint_limits.yaml').read_text().replace('max: [0.42,', 'max: [0.37,')
+    file = tmp_path / 'mine.yaml'
+    file.write_text(text.replace('urdf: robots/', f'urdf: {config_file("robots/so101.urdf").parent}/'))
+    heard = ears(graph)
+    graph.active(VisualiseNode)
+    bundle = write_bundle(tmp_path / 'tiny', ROBOT.joints)
+
+    graph.active(
+        lambda **o: ActionNode(lambda *_, **__: Model(), **o), bundle=str(bundle), limits_file=str(file)
+    )
+
+    found = by_name(heard['workspace'].wait())
+    assert max(p.x for p in found['workspace'].points) == 0.37
 
 
 def bad_plan(**changes: Any) -> JointTrajectoryMessage:

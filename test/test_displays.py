@@ -24,6 +24,7 @@ from displays import (
     rviz_wants,
 )
 from node_graph import Graph
+from rclpy.qos import QoSCompatibility, qos_check_compatible
 from std_msgs.msg import String
 from test_docs_names import is_one_of, shown_values
 from whole_graph import start_everybody
@@ -108,3 +109,12 @@ def test_the_topics_of_rviz_are_relative_so_that_it_runs_in_a_namespace() -> Non
 def test_a_bag_of_the_recorder_has_all_that_foxglove_shows() -> None:
     recorded = {f'/{channel.topic.lstrip("/")}' for channel in channels(('front', 'wrist'))}
     assert {want.topic for want in foxglove_wants(FOXGLOVE)} <= recorded
+
+
+def test_every_display_of_rviz_hears_a_bag_of_the_recorder_that_is_played_as_it_was_recorded() -> None:
+    recorded = {channel.topic: channel for channel in channels(('front', 'wrist'))}
+    for want in rviz_wants(RVIZ):
+        assert want.profile is not None
+        assert recorded[want.topic].type_name in want.types
+        played = recorded[want.topic].profile()
+        assert qos_check_compatible(played, want.profile)[0] != QoSCompatibility.ERROR, want.topic

@@ -38,7 +38,13 @@ SETTINGS = (
     Setting('base_frame', 'base_link', 'Frame of the robot, in which the limits of the workspace are.'),
     Setting('tip_link', 'gripper_tip', 'Link whose planned way is drawn.'),
     Setting(
-        'full_speed', 0.5, 'Of that link, from which on its way is red.', 0.01, 10.0, live=True, unit='m/s'
+        'full_speed',
+        0.25,
+        'Of that link, from which on its way is red; 0.25 m/s is the reduced speed of ISO 10218.',
+        0.01,
+        10.0,
+        live=True,
+        unit='m/s',
     ),
     Setting('robot_rate', 10.0, 'Of the robot as markers.', 0.1, 100.0, live=True, unit='1/s'),
 )

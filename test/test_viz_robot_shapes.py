@@ -106,6 +106,16 @@ def test_a_joint_that_nobody_knows_is_at_zero_and_the_first_who_knows_it_is_beli
     }
 
 
+def test_a_finger_that_mimics_another_goes_with_it_unless_it_is_measured_itself() -> None:
+    finger = """<joint name="right" type="prismatic"><parent link="arm"/><child link="finger"/>
+      <mimic joint="turn" multiplier="-2" offset="0.1"/></joint>"""
+    robot = RobotShapes(one_joint('', finger))
+
+    assert dict(zip(robot.joints, robot.vector({'turn': 0.3}), strict=True))['right'] == pytest.approx(-0.5)
+    assert dict(zip(robot.joints, robot.vector({}), strict=True))['right'] == pytest.approx(0.1)
+    assert dict(zip(robot.joints, robot.vector({'turn': 0.3, 'right': 7.0}), strict=True))['right'] == 7.0
+
+
 @pytest.mark.parametrize(
     ('urdf', 'sentence'),
     [

@@ -41,11 +41,7 @@ def planned_path(
     between = plan.times[:-1, None] + durations[:, None] * np.array(FRACTIONS)
     times = np.append(between.ravel(), plan.times[-1])
     rows = np.vstack([inner, plan.positions[-1:]])
-    columns = dict(zip(plan.joint_names, rows.T, strict=True))
-    still = np.full(len(rows), 0.0)
-    positions = np.stack(
-        [columns.get(name, still + measured.get(name, 0.0)) for name in robot.joints], axis=1
-    )
+    positions = np.array([robot.vector(dict(zip(plan.joint_names, row)), measured) for row in rows])
     points = robot.way(tip, positions)
     if len(points) < 2:
         return PlannedPath(points, np.zeros(len(points)), positions[-1])

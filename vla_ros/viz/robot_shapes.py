@@ -51,6 +51,7 @@ class RobotShapes:
 
     def __init__(self, urdf: str) -> None:
         root = urdf_root(SOURCE, urdf)
+        self._mimics = _taken_out_mimics(root)
         joints = urdf_joints(SOURCE, root)
         self.joints = tuple(joint.name for joint in joints.values() if joint.kind != 'fixed')
         """The names of the J joints that move."""
@@ -65,8 +66,22 @@ class RobotShapes:
             raise VlaError(f'{SOURCE}: no joint carries the links {sorted(unknown)}.')
 
     def vector(self, *known: Mapping[str, float]) -> DoubleArray:
-        """Positions (J,) of all joints by name: the first that knows a joint says where it is, else it is at 0."""
-        return np.array([next((k[name] for k in known if name in k), 0.0) for name in self.joints])
+        """Positions (J,) of all joints by name: the first that knows a joint says where it is, else it is at 0.
+
+        A joint that mimics another is where that one says, unless it is known itself.
+        """
+
+        def at(name: str) -> float:
+            return next((positions[name] for positions in known if name in positions), 0.0)
+
+        values = []
+        for name in self.joints:
+            if name in self._mimics and not any(name in positions for positions in known):
+                other, multiplier, offset = self._mimics[name]
+                values.append(multiplier * at(other) + offset)
+            else:
+                values.append(at(name))
+        return np.array(values)
 
     def links(self, positions: DoubleArray) -> dict[str, tuple[DoubleArray, DoubleArray]]:
         """Each link's origin (3,) in metres and rotation (3, 3) in the base at positions (J,)."""
@@ -94,6 +109,20 @@ class RobotShapes:
             origin, rotation = links[shape.link]
             found.append((origin + rotation @ shape.position, rotation @ shape.rotation))
         return found
+
+
+def _taken_out_mimics(root: Element) -> dict[str, tuple[str, float, float]]:
+    """Joint, multiplier and offset that a joint mimics, by its name; they are gone from the joints afterwards."""
+    found = {}
+    for joint in root.findall('joint'):
+        mimic = joint.find('mimic')
+        if mimic is not None:
+            joint.remove(mimic)
+            where = f'{SOURCE}: mimic of {joint.get("name")!r}'
+            multiplier = number(where, mimic.get('multiplier', '1'))
+            offset = number(where, mimic.get('offset', '0'))
+            found[str(joint.get('name'))] = (str(mimic.get('joint')), multiplier, offset)
+    return found
 
 
 def _shapes(root: Element) -> tuple[Shape, ...]:

@@ -6,15 +6,16 @@ well, for a robot whose drivers do not: without the frames of its links rviz sho
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from vla_ros.graph import PARAMETERS_FILE, ROBOTS, processes
+from vla_ros.graph import PARAMETERS_FILE, ROBOTS, environment, processes
 from vla_ros.paths import PACKAGE, config_file
 from vla_ros.viewers import rviz, state_publisher
 
@@ -45,6 +46,7 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 'rviz_config', default_value='', description='Displays; empty: those of config/vla.rviz.'
             ),
+            *(SetEnvironmentVariable(name, content) for name, content in environment(os.environ).items()),
             OpaqueFunction(function=start),
         ]
     )

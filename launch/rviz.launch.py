@@ -15,7 +15,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from vla_ros.graph import PARAMETERS_FILE, ROBOTS, environment, processes
+from vla_ros.graph import PARAMETERS_FILE, environment, processes
 from vla_ros.paths import PACKAGE, config_file
 from vla_ros.viewers import rviz, state_publisher
 
@@ -27,7 +27,7 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
             DeclareLaunchArgument(
-                'robot', default_value='so101', choices=sorted(ROBOTS), description='Whose plans to draw.'
+                'robot', default_value='so101', description='Whose plans to draw, as for vla.launch.py.'
             ),
             DeclareLaunchArgument('namespace', default_value='', description='Namespace of the nodes.'),
             DeclareLaunchArgument(

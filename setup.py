@@ -8,7 +8,16 @@ from setuptools import find_packages, setup
 PACKAGE = 'vla_ros'
 HERE = Path(__file__).resolve().parent
 SHARED_FOLDERS = ('launch', 'config', 'models', 'rviz')
-EXECUTABLES = ('simulator', 'perception', 'reasoning', 'action', 'composed', 'recorder', 'player')
+EXECUTABLES = (
+    'simulator',
+    'perception',
+    'reasoning',
+    'action',
+    'visualise',
+    'composed',
+    'recorder',
+    'player',
+)
 
 LINUX_X86 = 'platform_system == "Linux" and platform_machine == "x86_64"'
 ELSEWHERE = 'platform_system != "Linux" or platform_machine != "x86_64"'

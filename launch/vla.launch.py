@@ -10,7 +10,13 @@ import os
 from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import (
+    DeclareLaunchArgument,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+)
+from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 
@@ -61,6 +67,12 @@ def generate_launch_description() -> LaunchDescription:
                 description='A simulated robot instead of a real one.',
             ),
             DeclareLaunchArgument(
+                'rviz',
+                default_value='false',
+                choices=FLAG,
+                description='Look at it in rviz (rviz.launch.py).',
+            ),
+            DeclareLaunchArgument(
                 'log_level', default_value='info', choices=LOG_LEVELS, description='Log level of all nodes.'
             ),
             DeclareLaunchArgument(
@@ -73,7 +85,7 @@ def generate_launch_description() -> LaunchDescription:
     )
 
 
-def start(context: LaunchContext) -> list[SetEnvironmentVariable | Node]:
+def start(context: LaunchContext) -> list[SetEnvironmentVariable | Node | IncludeLaunchDescription]:
     """The environment and one action for each process."""
 
     def value(name: str) -> str:
@@ -96,7 +108,15 @@ def start(context: LaunchContext) -> list[SetEnvironmentVariable | Node]:
     return [
         *(SetEnvironmentVariable(name, content) for name, content in variables.items()),
         *(node(process) for process in graph),
+        *(viewers(simulator) if value('rviz') == 'true' else []),
     ]
+
+
+def viewers(simulator: bool) -> list[IncludeLaunchDescription]:
+    """rviz.launch.py with the same arguments; nobody else says where the links of a simulated robot are."""
+    source = PythonLaunchDescriptionSource(str(Path(__file__).with_name('rviz.launch.py')))
+    simulated = [('robot', 'none'), ('urdf', 'so101.urdf')]
+    return [IncludeLaunchDescription(source, launch_arguments=simulated if simulator else [])]
 
 
 def node(process: Process) -> Node:

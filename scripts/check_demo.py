@@ -31,7 +31,15 @@ TOPICS = {
     '/reasoning/decision': STATUS,
     '/reasoning/trace': STRING,
     '/reasoning/image': IMAGE,
-    '/reasoning/markers': 'visualization_msgs/msg/MarkerArray',
+    **dict.fromkeys(
+        (
+            '/reasoning/markers',
+            *(f'/visualise/{what}' for what in ('robot', 'ghost', 'path', 'trace', 'workspace')),
+        ),
+        'visualization_msgs/msg/MarkerArray',
+    ),
+    '/robot_description': STRING,
+    '/action/limits': STATUS,
     '/joint_trajectory': 'trajectory_msgs/msg/JointTrajectory',
     '/diagnostics': STATUS,
 }

@@ -14,11 +14,11 @@ from doc_pages import PAGES, ROOT, indented, spans, text
 pytest.importorskip('rclpy')
 
 from vla_ros.action.refusal import GuardReason
-from vla_ros.graph import NODES
+from vla_ros.graph import ALL_NODES
 from vla_ros.nodes.parameter_page import node_settings
 from vla_ros.paths import config_file
 
-NODE_NAMES = {node.name for node in NODES}
+NODE_NAMES = {node.name for node in ALL_NODES}
 # Of ROS, of the controller on other distributions, and of drivers.
 FOREIGN = {
     'use_sim_time',
@@ -39,7 +39,9 @@ SOURCES = {
         ROOT / 'vla_ros' / 'perception' / 'intake.py',
     )
 }
-TOPIC = re.compile(r'(?<![\w./-])/?((?:camera|perception|reasoning|action|simulator)/[\w<>()/]*\w>?)')
+TOPIC = re.compile(
+    r'(?<![\w./-])/?((?:camera|perception|reasoning|action|simulator|visualise)/[\w<>()/]*\w>?)'
+)
 LAST_WORD = re.compile(r'(?<![\w/])/(diagnostics|clock|joint_states|instruction)\b')
 
 

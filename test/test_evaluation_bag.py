@@ -140,7 +140,16 @@ def test_latched_topics_are_latched_again_when_they_are_played(bag: Path) -> Non
             if c.ext.offered_qos_profiles[0].durability is QosDurability.TRANSIENT_LOCAL
         }
 
-    assert durable == {'/arm/instruction', '/arm/reasoning/decision'}
+    assert durable == {
+        f'/arm/{topic}'
+        for topic in (
+            'action/limits',
+            'instruction',
+            'reasoning/decision',
+            'robot_description',
+            *(f'visualise/{what}' for what in ('target', 'trace', 'workspace')),
+        )
+    }
 
 
 def test_everything_is_read_back_as_it_was_said(bag: Path) -> None:

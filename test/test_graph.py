@@ -14,7 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vla_ros import graph
-from vla_ros.graph import COMPOSED, MODEL_NODES, NODES, Process, command, environment, processes, yaml_value
+from vla_ros.graph import (
+    ALL_NODES,
+    COMPOSED,
+    MODEL_NODES,
+    NODES,
+    VISUALISE,
+    Process,
+    command,
+    environment,
+    processes,
+    yaml_value,
+)
 from vla_ros.paths import config_file
 from vla_ros.types import VlaError
 
@@ -60,6 +71,17 @@ def test_given_composed_when_asked_then_one_process_is_told_which_nodes_to_run(s
     specs = NODES if simulator else MODEL_NODES
     assert found.executable == COMPOSED
     assert found.nodes == found.arguments == tuple(spec.name for spec in specs)
+
+
+@pytest.mark.parametrize('simulator', [False, True])
+def test_given_somebody_who_looks_when_asked_then_the_node_that_draws_runs_last(simulator: bool) -> None:
+    found = processes(simulator=simulator, visualise=True)
+    (shared,) = processes(simulator=simulator, visualise=True, composed=True)
+
+    specs = NODES if simulator else MODEL_NODES
+    assert [process.executable for process in found] == [*(spec.name for spec in specs), VISUALISE.name]
+    assert found[-1].remaps == found[-2].remaps
+    assert shared.arguments[-1] == VISUALISE.name
 
 
 def test_what_is_not_asked_for_is_left_to_the_parameter_file() -> None:
@@ -201,7 +223,7 @@ def test_a_value_in_yaml_is_read_back_as_the_same_value_of_the_same_type(
 def test_every_node_of_the_shipped_parameter_file_exists() -> None:
     content = yaml.safe_load(config_file('vla.params.yaml').read_text())
 
-    assert set(content) == {f'/**/{spec.name}' for spec in NODES}
+    assert set(content) == {f'/**/{spec.name}' for spec in ALL_NODES}
     assert all(set(values) == {'ros__parameters'} for values in content.values())
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from vla_ros.graph import COMPOSED, MODEL_NODES, NODES, player, processes
 from vla_ros.paths import config_file
+from vla_ros.types import VlaError
 
 LAUNCH = Path(__file__).resolve().parents[1] / 'launch'
 ARGUMENTS = {
@@ -28,6 +29,7 @@ ARGUMENTS = {
     'autostart': '',
     'composed': 'false',
     'simulator': 'false',
+    'rviz': 'false',
     'log_level': 'info',
     'enclaves': '',
 }
@@ -59,6 +61,7 @@ RECORDED = {
     'launch.substitutions': [],
     'launch_ros': [],
     'launch_ros.actions': ['LifecycleNode', 'Node'],
+    'launch_ros.parameter_descriptions': ['ParameterValue'],
 }
 
 
@@ -250,6 +253,71 @@ def test_a_replay_is_kept_off_the_network_and_plays_the_bag_that_was_named(stand
     assert kind(node.options['on_exit'][0]) == 'Shutdown'
 
 
+def start_of(file: str, **given: str) -> list[Any]:
+    """The actions that a launch file takes, its other arguments at their defaults."""
+    found = entities(file)
+    (start,) = [entity for entity in found if kind(entity) == 'OpaqueFunction']
+    declared = [entity for entity in found if kind(entity) == 'DeclareLaunchArgument']
+    defaults = {argument.values[0]: argument.options['default_value'] for argument in declared}
+    assert set(given) <= set(defaults)
+    return list(start.options['function']({**defaults, **given}))
+
+
+def test_rviz_comes_with_the_node_that_draws_and_hears_what_the_nodes_of_the_robot_say(
+    stand_ins: None,
+) -> None:
+    drawing, rviz = start_of('rviz.launch.py', namespace='left', use_sim_time='true')
+
+    (process,) = [p for p in processes(simulator=False, visualise=True) if p.executable == 'visualise']
+    assert (kind(drawing), drawing.options['executable']) == ('LifecycleNode', 'visualise')
+    assert drawing.options['remappings'] == list(process.remaps)
+    assert rviz.options['package'] == rviz.options['executable'] == 'rviz2'
+    assert rviz.options['arguments'] == ['-d', str(config_file('vla.rviz'))]
+    for node in (drawing, rviz):
+        assert node.options['namespace'] == 'left'
+        assert node.options['parameters'][-1]['use_sim_time'] is True
+
+
+@pytest.mark.parametrize('file', ['so101.urdf', str(config_file('robots/so101.urdf'))])
+def test_given_a_description_when_launched_then_somebody_says_where_the_links_are(
+    stand_ins: None, file: str
+) -> None:
+    *_, publisher = start_of('rviz.launch.py', urdf=file)
+
+    assert publisher.options['package'] == publisher.options['executable'] == 'robot_state_publisher'
+    description = publisher.options['parameters'][0]['robot_description']
+    assert description.values == (config_file('robots/so101.urdf').read_text(),)
+    assert description.options == {'value_type': str}  # not YAML, whatever it looks like
+
+
+def test_given_no_such_description_when_launched_then_it_says_what_was_expected(stand_ins: None) -> None:
+    with pytest.raises(VlaError, match=r"urdf: expected a file or .* found '/no/such.urdf'"):
+        start_of('rviz.launch.py', urdf='/no/such.urdf')
+
+
+@pytest.mark.parametrize(('simulator', 'given'), [('false', []), ('true', ['robot', 'urdf'])])
+def test_given_rviz_when_launched_then_rviz_comes_last_and_a_simulated_robot_has_frames(
+    stand_ins: None, simulator: str, given: list[str]
+) -> None:
+    *others, include = evaluate(rviz='true', simulator=simulator)
+
+    assert include.values[0].values == (str(LAUNCH / 'rviz.launch.py'),)
+    assert [name for name, _ in include.options['launch_arguments']] == given
+    assert [kind(action) for action in others if kind(action) == 'IncludeLaunchDescription'] == []
+
+
+def test_a_simulated_robot_alone_is_its_driver_its_controller_and_its_frames_off_the_network(
+    stand_ins: None,
+) -> None:
+    *variables, robot, frames = start_of('sim.launch.py', use_sim_time='true')
+
+    assert 'ROS_AUTOMATIC_DISCOVERY_RANGE' in {action.values[0] for action in variables}
+    assert (kind(robot), robot.options['executable']) == ('LifecycleNode', 'simulator')
+    assert robot.options['parameters'][-1] == {'use_sim_time': True, 'publish_clock': True}
+    assert frames.options['package'] == 'robot_state_publisher'
+    assert kind(start_of('sim.launch.py', state_publisher='false')[-1]) == 'LifecycleNode'
+
+
 def test_the_launch_file_and_the_command_line_start_the_same_processes(stand_ins: None) -> None:
     launched = nodes(simulator='true')
     commands = [process.command() for process in processes(simulator=True)]
@@ -259,7 +327,10 @@ def test_the_launch_file_and_the_command_line_start_the_same_processes(stand_ins
     ]
 
 
-@pytest.mark.parametrize('file', ['vla.launch.py', 'demo.launch.py', 'replay.launch.py'])
+@pytest.mark.parametrize(
+    'file',
+    ['vla.launch.py', 'demo.launch.py', 'replay.launch.py', 'rviz.launch.py', 'sim.launch.py'],
+)
 def test_real_launch_accepts_the_file(file: str) -> None:
     pytest.importorskip('launch_ros')
     from launch import LaunchContext, LaunchService

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 pytest.importorskip('rclpy')
 pytest.importorskip('mujoco')
 
-from node_graph import Graph, eventually, write_bundle
+from node_graph import Graph, eventually
 from rclpy.node import Node
+from whole_graph import start_everybody
 
 from vla_ros.interfaces import NODE_NAMES, OBSERVER, OPERATOR, Interface, interfaces
 from vla_ros.nodes import recorder
-from vla_ros.nodes.action import ActionNode
 from vla_ros.nodes.client import Client
-from vla_ros.nodes.perception import PerceptionNode
-from vla_ros.nodes.reasoning import ReasoningNode
-from vla_ros.nodes.simulator import SimulatorNode
-from vla_ros.sim.model import JOINT_NAMES
-from vla_ros.types import ActionChunk, Frame, VisualTokens
 
 CAMERAS = ('front', 'wrist')
 TABLE = interfaces(CAMERAS, simulator=True)
@@ -32,25 +25,12 @@ CHOSEN = {
     'perception': {f'/camera/{camera}/image_raw/compressed' for camera in CAMERAS},
     # System 2 looks at one camera.
     'reasoning': {'/perception/wrist/image'},
+    # It has seen no decision yet that points into the image of a camera.
+    'visualise': {f'/camera/{camera}/camera_info' for camera in CAMERAS},
     # It says the time, and does not listen to it.
     'simulator': {'/clock'},
 }
 """Subscriptions that a parameter or a bundle would make, which here they do not."""
-
-
-class Model:
-    """A model that is only run once, to warm up; which of the three does not matter."""
-
-    providers = ('CPUExecutionProvider',)
-
-    def encode(self, frames: Sequence[Frame]) -> VisualTokens:
-        return VisualTokens(min(frame.stamp for frame in frames), np.zeros((4, 3), np.float32))
-
-    def act(self, tokens: Any, thought: Any, joints: Any, noise: Any, prefix: Any = None) -> ActionChunk:
-        return ActionChunk(tokens.stamp, 0.05, np.tile(joints.positions, (8, 1)))
-
-    def warm_up(self) -> None:
-        pass
 
 
 def absolute(names: Sequence[str]) -> set[str]:
@@ -88,17 +68,8 @@ def require_as_in_table(asker: Node, name: str, expected: Interface, calls: bool
 
 
 def test_every_node_opens_what_the_table_says_and_nothing_else(graph: Graph, tmp_path: Path) -> None:
-    bundle = write_bundle(tmp_path / 'tiny', JOINT_NAMES)
-    common = {'use_sim_time': True, 'bundle': str(bundle)}
-
-    def model(*_: Any, **__: Any) -> Model:
-        return Model()
-
-    graph.active(SimulatorNode, publish_clock=True, camera_rate=0.5, joint_state_rate=1.0, speed=0.05)
-    graph.active(lambda **o: PerceptionNode(model, **o), **common)
-    graph.active(lambda **o: ReasoningNode(model, **o), **common)
-    graph.active(lambda **o: ActionNode(model, **o), limits_file=str(bundle / 'joint_limits.yaml'), **common)
-    for node in ('simulator', 'perception', 'reasoning', 'action'):
+    start_everybody(graph, tmp_path)
+    for node in ('simulator', 'perception', 'reasoning', 'action', 'visualise'):
         require_as_in_table(graph.tester, node, TABLE[node])
 
 

@@ -12,7 +12,7 @@ pytest.importorskip('rclpy')
 from vla_ros.action.guard import GuardSettings
 from vla_ros.action.refusal import GuardReason
 from vla_ros.action.settings import GUARD_JUMP
-from vla_ros.graph import NODES
+from vla_ros.graph import ALL_NODES
 from vla_ros.nodes.parameter_page import allowed, file_values, node_settings, page
 from vla_ros.nodes.parameters import Setting
 
@@ -32,7 +32,7 @@ def test_every_parameter_of_the_shipped_file_exists_and_has_an_allowed_value() -
     }
     said = file_values()
 
-    assert set(said) == {node.name for node in NODES}
+    assert set(said) == {node.name for node in ALL_NODES}
     for node, values in said.items():
         assert set(values) - set(known[node]) == set()
         for name, value in values.items():

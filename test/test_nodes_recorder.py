@@ -9,8 +9,14 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip('rclpy')
+pytest.importorskip('mcap_ros2')
 
+from geometry_msgs.msg import Point
+from mcap.reader import make_reader
+from mcap_ros2.decoder import DecoderFactory
+from rclpy.serialization import serialize_message
 from std_msgs.msg import String
+from visualization_msgs.msg import Marker, MarkerArray
 
 from vla_ros.nodes.recorder import Channel, Recorder
 
@@ -56,3 +62,24 @@ def test_given_room_then_all_is_well(tmp_path: Path) -> None:
 
     assert recorder.error == ''
     assert (tmp_path / 'bag' / 'metadata.yaml').is_file()
+
+
+def test_a_bag_is_what_foxglove_takes_ros2msg_schemas_that_are_whole_and_cdr(tmp_path: Path) -> None:
+    marker = Marker(ns='path', points=[Point(x=1.0, y=2.0, z=3.0)])
+    channel = Channel('visualise/path', MarkerArray)
+    recorder = Recorder(tmp_path / 'bag')
+    connection = recorder.connect('/visualise/path', channel)
+    recorder.add(connection, 7, serialize_message(MarkerArray(markers=[marker])))
+    recorder.close()
+
+    (file,) = (tmp_path / 'bag').glob('*.mcap')
+    with file.open('rb') as stream:
+        reader = make_reader(stream, decoder_factories=[DecoderFactory()])
+        ((schema, found, _, message),) = reader.iter_decoded_messages()
+        assert reader.get_header().profile == 'ros2'
+    assert (schema.name, schema.encoding) == ('visualization_msgs/msg/MarkerArray', 'ros2msg')
+    assert b'MSG: visualization_msgs/Marker' in schema.data  # with the types inside of it
+    assert b'MSG: geometry_msgs/Point' in schema.data
+    assert (found.topic, found.message_encoding) == ('/visualise/path', 'cdr')
+    point = message.markers[0].points[0]
+    assert (message.markers[0].ns, point.x, point.y, point.z) == ('path', 1.0, 2.0, 3.0)

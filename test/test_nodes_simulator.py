@@ -19,6 +19,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMessage
 
@@ -33,6 +34,7 @@ from vla_ros.sim.scene import sample_scene
 from vla_ros.sim.tasks import Task
 from vla_ros.sim.trajectory_message import TrajectoryMessage, TrajectoryPoint
 from vla_ros.types import NANOSECONDS, JointTrajectory, VlaError
+from vla_ros.viz.robot_shapes import RobotShapes
 
 SEED = 1_000_003
 
@@ -80,6 +82,17 @@ def test_cameras_and_joints_are_published_with_stamps_of_the_same_clock(graph) -
     assert near(joints.wait(), list(REST_POSE), 0.2)
     for message in (front, wrist, joints.messages[0]):
         assert before < nanoseconds(message.header.stamp) <= graph.now()
+
+
+def test_whoever_comes_later_still_learns_what_robot_it_is(graph) -> None:
+    joints = graph.ear(JointState, 'joint_states', qos.JOINT_STATES_IN)
+    simulator(graph)
+    joints.wait()
+
+    description = graph.ear(String, 'robot_description', qos.LATCHED).wait()
+
+    robot = RobotShapes(description.data)
+    assert (robot.base, robot.joints) == ('base_link', JOINT_NAMES)
 
 
 def test_it_obeys_a_trajectory_and_holds_its_end(graph) -> None:

@@ -15,7 +15,7 @@ import pytest
 import setuptools
 
 import vla_ros
-from vla_ros.graph import COMPOSED, NODES
+from vla_ros.graph import ALL_NODES, COMPOSED
 from vla_ros.paths import bundle_directory, config_file, places, share_directory
 from vla_ros.types import VlaError
 
@@ -82,7 +82,7 @@ def test_every_node_has_an_executable_and_every_executable_has_a_main(
     setup_arguments: dict[str, Any],
 ) -> None:
     scripts = dict(script.split(' = ') for script in setup_arguments['entry_points']['console_scripts'])
-    missing = {*(spec.name for spec in NODES), COMPOSED, 'vla_ros'} - set(scripts)
+    missing = {*(spec.name for spec in ALL_NODES), COMPOSED, 'vla_ros'} - set(scripts)
     assert missing == set()
 
     for target in scripts.values():
@@ -142,7 +142,7 @@ def test_colcon_installs_executables_and_shared_files(workspace: Path) -> None:
     executables = {path.name for path in (workspace / 'lib' / 'vla_ros').iterdir()}
     shared = workspace / 'share' / 'vla_ros'
 
-    assert {'vla_ros', COMPOSED, *(spec.name for spec in NODES)} <= executables
+    assert {'vla_ros', COMPOSED, *(spec.name for spec in ALL_NODES)} <= executables
     assert (workspace / 'share' / 'ament_index' / 'resource_index' / 'packages' / 'vla_ros').is_file()
     assert (shared / 'package.xml').is_file()
     for folder in ('launch', 'config'):

@@ -13,7 +13,7 @@ import pytest
 import setuptools
 
 from vla_ros.bundle import load_bundle
-from vla_ros.graph import MODEL_NODES, NODES
+from vla_ros.graph import MODEL_NODES, NODES, VISUALISE
 from vla_ros.interfaces import COMMANDS, LIFECYCLE_SERVICES, PARAMETER_SERVICES, SWITCHES, WORDS
 from vla_ros.paths import bundle_directory, config_file
 from vla_ros.security_policy import CAMERAS, ROOT, policy, rights
@@ -94,7 +94,7 @@ def test_the_file_keeps_to_the_schema_of_sros2(robot: str | None) -> None:
 @EVERY
 def test_everybody_has_an_enclave_and_nobody_else(robot: str | None) -> None:
     nodes = {spec.name for spec in (NODES if robot is None else MODEL_NODES)}
-    assert set(rights(robot=robot)) == {f'{ROOT}/{name}' for name in nodes | PEOPLE}
+    assert set(rights(robot=robot)) == {f'{ROOT}/{name}' for name in nodes | PEOPLE | {VISUALISE.name}}
 
 
 @EVERY
@@ -128,6 +128,15 @@ def test_an_observer_listens_and_does_nothing_else(robot: str | None) -> None:
     _, observer = rights(robot=robot)[f'{ROOT}/observer']
     assert observer.calls == ()
     assert set(observer.publishes) == {'/rosout', '/parameter_events'}
+
+
+@EVERY
+def test_nobody_hears_the_node_that_draws_but_the_observer_and_it_calls_nobody(robot: str | None) -> None:
+    _, drawing = rights(robot=robot)[f'{ROOT}/{VISUALISE.name}']
+    said = [name for name in drawing.publishes if name.startswith(VISUALISE.name)]
+    assert drawing.calls == ()
+    for name in said:
+        assert who(robot, 'subscribes', name) <= {'observer', 'maintainer'}
 
 
 @EVERY

@@ -46,9 +46,12 @@ REASONING = NodeSpec(
 )
 ACTION = NodeSpec('action', 'visual tokens, thought vectors and joint states to joint trajectories')
 
+VISUALISE = NodeSpec('visualise', 'plans, limits and decisions to markers for rviz and Foxglove')
+
 # In the order in which data flows. Stop them in the reverse order, so that what moves the arm ends first.
 NODES = (SIMULATOR, PERCEPTION, REASONING, ACTION)
 MODEL_NODES = (PERCEPTION, REASONING, ACTION)
+ALL_NODES = (*NODES, VISUALISE)  # that one only where somebody looks
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,7 @@ def processes(
     *,
     simulator: bool,
     composed: bool = False,
+    visualise: bool = False,
     robot: str = 'so101',
     namespace: str = '',
     parameters_file: Path | None = None,
@@ -125,6 +129,7 @@ def processes(
     Args:
         simulator: run the simulated robot, and talk to it instead of to the robot's controllers.
         composed: one process for all nodes instead of one process a node.
+        visualise: run the node that draws, too.
         robot: a key of ROBOTS.
         parameters_file: ROS parameter file; None is the one that comes with the package.
         bundle: path or name of a bundle; '' leaves it to the parameter file.
@@ -151,7 +156,8 @@ def processes(
     if autostart is not None:
         values['autostart'] = autostart
     values.update(parameters or {})
-    names = tuple(spec.name for spec in (NODES if simulator else MODEL_NODES))
+    specs = (*(NODES if simulator else MODEL_NODES), *((VISUALISE,) if visualise else ()))
+    names = tuple(spec.name for spec in specs)
     shared = Process(
         executable=COMPOSED,
         nodes=names,

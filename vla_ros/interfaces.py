@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vla_ros.graph import MODEL_NODES, NODES
+from vla_ros.graph import ALL_NODES, MODEL_NODES, NODES, VISUALISE
 
 PARAMETER_SERVICES = (
     'describe_parameters',
@@ -30,6 +30,7 @@ TYPE_SERVICE = 'get_type_description'
 SWITCHES = ('action/enable', 'action/stop', 'action/reset')
 COMMANDS = 'joint_trajectory'
 WORDS = 'instruction'
+DRAWN = tuple(f'visualise/{what}' for what in ('robot', 'ghost', 'path', 'target', 'trace', 'workspace'))
 
 OPERATOR, MAINTAINER, OBSERVER = 'operator', 'maintainer', 'observer'
 NODE_NAMES = {OPERATOR: 'person', MAINTAINER: 'maintainer', OBSERVER: 'recorder'}
@@ -99,17 +100,31 @@ def interfaces(cameras: Sequence[str], *, simulator: bool) -> dict[str, Interfac
         # No words come in here: neither the instruction nor the chain of thought.
         'action': vla_node_interface('action', ('perception', 'reasoning'))
         | Interface(
-            publishes=(COMMANDS, 'action/dry_run'),
+            publishes=(COMMANDS, 'action/dry_run', 'action/limits'),
             subscribes=('perception/tokens', 'reasoning/thought', 'joint_states'),
             serves=SWITCHES,
         ),
+        # It is heard by viewers alone.
+        VISUALISE.name: vla_node_interface(VISUALISE.name, ())
+        | Interface(
+            publishes=DRAWN,
+            subscribes=(
+                COMMANDS,
+                'action/dry_run',
+                'action/limits',
+                'joint_states',
+                'reasoning/decision',
+                'robot_description',
+                *(f'camera/{camera}/camera_info' for camera in cameras),
+            ),
+        ),
         OPERATOR: _operator(simulator),
-        MAINTAINER: _maintainer([spec.name for spec in (NODES if simulator else MODEL_NODES)]),
+        MAINTAINER: _maintainer([spec.name for spec in (*(NODES if simulator else MODEL_NODES), VISUALISE)]),
         OBSERVER: node_interface(NODE_NAMES[OBSERVER]) | Interface(subscribes=_recorded(cameras)),
     }
     if simulator:
         each = {'simulator': _simulator(cameras), **each}
-        for spec in NODES:
+        for spec in ALL_NODES:
             each[spec.name] |= Interface(subscribes=('/clock',))
     return each
 
@@ -119,6 +134,7 @@ def _simulator(cameras: Sequence[str]) -> Interface:
         publishes=(
             '/clock',
             'joint_states',
+            'robot_description',
             'simulator/score',
             *(f'camera/{camera}/{topic}' for camera in cameras for topic in ('image_raw', 'camera_info')),
         ),
@@ -165,13 +181,16 @@ def _recorded(cameras: Sequence[str]) -> tuple[str, ...]:
     return (
         '/clock',
         '/diagnostics',
-        'action/markers',
+        'action/dry_run',
+        'action/limits',
         COMMANDS,
         'joint_states',
         WORDS,
         'perception/tokens',
+        'robot_description',
         *(f'reasoning/{topic}' for topic in ('decision', 'image', 'markers', 'thought', 'trace')),
         'simulator/score',
+        *DRAWN,
         *(f'camera/{camera}/{topic}' for camera in cameras for topic in ('camera_info', 'image_raw')),
         *(f'perception/{camera}/image' for camera in cameras),
     )

@@ -70,6 +70,14 @@ class Kinematics:
         Raises:
             VlaError: another number of joints.
         """
+        return self.poses(positions)[0]
+
+    def poses(self, positions: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
+        """Origins (S, L, 3) in metres and rotations (S, L, 3, 3) from the links at joint positions (S, J) in rad or m.
+
+        Raises:
+            VlaError: another number of joints.
+        """
         require_shape('joint positions', positions, (None, self._columns))
         moving = np.maximum(self._column, 0)  # any column will do where nothing turns or slides
         values = positions.T[moving]
@@ -85,7 +93,8 @@ class Kinematics:
                 turn = carried @ turn
             rotations.append(turn)
             points.append(offset)
-        return np.stack([points[place] for place in self._places], axis=1)
+        origins = np.stack([points[place] for place in self._places], axis=1)
+        return origins, np.stack([rotations[place] for place in self._places], axis=1)
 
 
 def _way(path: Path, joints: dict[str, UrdfJoint], link: str) -> list[UrdfJoint]:

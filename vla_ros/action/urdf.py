@@ -50,8 +50,23 @@ def read_urdf(path: Path) -> dict[str, UrdfJoint]:
     Raises:
         VlaError: no such file, not a URDF, a kind of joint or a number that cannot be used, a link with two parents.
     """
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise VlaError(f'{path}: expected at most {LARGEST_FILE} bytes.')
+        content = path.read_bytes()
+    except OSError as error:
+        raise VlaError(f'{path}: cannot be read ({error.strerror}).') from error
+    return urdf_joints(path, urdf_root(path, content))
+
+
+def urdf_joints(path: Path, root: ElementTree.Element) -> dict[str, UrdfJoint]:
+    """The joints of a URDF's root element, by the name of their child link; ``path`` is for messages.
+
+    Raises:
+        VlaError: as ``read_urdf``.
+    """
     joints: dict[str, UrdfJoint] = {}
-    for element in _root(path).findall('joint'):
+    for element in root.findall('joint'):
         joint = _joint(path, element)
         if joint.child in joints:
             raise VlaError(f'{path}: link {joint.child!r} is the child of two joints; expected a tree.')
@@ -98,13 +113,16 @@ def _absurdities(kind: str, limit: UrdfLimit) -> list[str]:
     return found
 
 
-def _root(path: Path) -> ElementTree.Element:
+def urdf_root(path: Path, content: bytes | str) -> ElementTree.Element:
+    """The root element of a URDF; ``path`` is for messages.
+
+    Raises:
+        VlaError: too long, no XML, or no robot.
+    """
+    if len(content) > LARGEST_FILE:
+        raise VlaError(f'{path}: expected at most {LARGEST_FILE} bytes.')
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise VlaError(f'{path}: expected at most {LARGEST_FILE} bytes.')
-        root = ElementTree.fromstring(path.read_bytes())
-    except OSError as error:
-        raise VlaError(f'{path}: cannot be read ({error.strerror}).') from error
+        root = ElementTree.fromstring(content)
     except (ElementTree.ParseError, ValueError) as error:
         raise VlaError(f'{path}: is not XML ({error}); expand a xacro file first.') from error
     if root.tag != 'robot':
@@ -121,9 +139,9 @@ def _joint(path: Path, element: ElementTree.Element) -> UrdfJoint:
         raise VlaError(f'{where}: a joint that mimics another is not supported.')
     parent, child = (_attribute(where, element, tag, 'link') for tag in ('parent', 'child'))
     origin, axis = element.find('origin'), element.find('axis')
-    xyz = _vector(where, origin, 'xyz', (0.0, 0.0, 0.0))
-    rpy = _vector(where, origin, 'rpy', (0.0, 0.0, 0.0))
-    direction = _vector(where, axis, 'xyz', (1.0, 0.0, 0.0))
+    xyz = vector(where, origin, 'xyz', (0.0, 0.0, 0.0))
+    rpy = vector(where, origin, 'rpy', (0.0, 0.0, 0.0))
+    direction = vector(where, axis, 'xyz', (1.0, 0.0, 0.0))
     length = math.hypot(*direction)
     if kind != 'fixed' and length < 1e-6:
         raise VlaError(f'{where}: its axis has no direction.')
@@ -143,20 +161,22 @@ def _limit(where: str, element: ElementTree.Element | None) -> UrdfLimit | None:
     if element is None:
         return None
     texts = (element.get(key) for key in ('lower', 'upper', 'velocity', 'effort'))
-    return UrdfLimit(*(None if text is None else _number(where, text) for text in texts))
+    return UrdfLimit(*(None if text is None else number(where, text) for text in texts))
 
 
-def _vector(where: str, element: ElementTree.Element | None, key: str, default: Vector) -> Vector:
+def vector(where: str, element: ElementTree.Element | None, key: str, default: Vector) -> Vector:
+    """The three numbers of an attribute; the default if the element or the attribute is missing."""
     text = None if element is None else element.get(key)
     if text is None:
         return default
-    numbers = [_number(where, part) for part in text.split()]
+    numbers = [number(where, part) for part in text.split()]
     if len(numbers) != 3:
         raise VlaError(f'{where}: {key}: expected three numbers, found {text!r}.')
     return numbers[0], numbers[1], numbers[2]
 
 
-def _number(where: str, text: str) -> float:
+def number(where: str, text: str) -> float:
+    """A finite number; VlaError if it is none."""
     try:
         value = float(text)
     except ValueError:

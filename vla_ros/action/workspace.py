@@ -29,6 +29,7 @@ class Workspace:
         kinematics: where the links are.
         lower, upper: (3,) corners of the box that all of them stay in.
         lowest: (L,) least height of each, by the table.
+        table_height: of the table.
         warnings: sentences for a person about a URDF that is hardly meant as it is.
     """
 
@@ -36,6 +37,7 @@ class Workspace:
     lower: DoubleArray
     upper: DoubleArray
     lowest: DoubleArray
+    table_height: float = 0.0
     warnings: tuple[str, ...] = ()
 
     def describe(self) -> str:
@@ -97,7 +99,7 @@ def read_workspace(path: Path, entry: object, joint_names: Sequence[str]) -> Wor
     joints = read_urdf(urdf)
     kinematics = Kinematics(urdf, joints, joint_names, [str(link) for link in clearances])
     warnings = tuple(urdf_absurdities(joints, joint_names))
-    return Workspace(kinematics, lower, upper, np.array(lowest), warnings)
+    return Workspace(kinematics, lower, upper, np.array(lowest), height, warnings)
 
 
 def _corner(where: str, entry: dict[str, Any], key: str) -> DoubleArray:

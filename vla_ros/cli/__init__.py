@@ -229,11 +229,10 @@ def run(
     simulator: Annotated[bool, typer.Option('--simulator', help='Run the simulated robot too.')] = False,
     bundle: Bundle = DEFAULT_BUNDLE,
     composed: Annotated[bool, typer.Option('--composed', help='One process for all nodes.')] = False,
+    visualise: Annotated[bool, typer.Option('--visualise', help='Draw for rviz and Foxglove, too.')] = False,
     namespace: str = '',
     enable: Annotated[bool, typer.Option('--enable', help='Let the arm move at once.')] = False,
-    parameters: Annotated[
-        Path | None, typer.Option(help='A ROS parameter file instead of the one that comes along.')
-    ] = None,
+    parameters: Annotated[Path | None, typer.Option(help='Another ROS parameter file.')] = None,
     logs: Path = Path('out/run'),
 ) -> None:
     """Run the nodes until Ctrl-C, without a launch system."""
@@ -248,6 +247,7 @@ def run(
         simulator=simulator,
         bundle=bundle,
         composed=composed,
+        visualise=visualise,
         namespace=namespace,
         enable=enable,
         parameters_file=parameters,

@@ -28,7 +28,7 @@ COUNTED_ONLY = (
     'reasoning/thought',
     'reasoning/image',
     'reasoning/markers',
-    'action/markers',
+    'visualise/',
     'camera_info',
 )
 
@@ -66,7 +66,7 @@ def read_bag(folder: Path, namespace: str = '') -> Recording:
         traces=_line(events['reasoning/trace'], lambda m: str(m.data)),
         decisions=_line(events['reasoning/decision'], decision_of),
         cameras={
-            topic.split('/')[1]: _line(found, _image)
+            topic.split('/')[1]: _line(found, image_of)
             for topic, found in events.items()
             if topic.startswith('camera/') and topic.endswith('/image_raw')
         },
@@ -154,7 +154,7 @@ def _line(found: list[Event], convert: Callable[[Any], Any]) -> Timeline[Any]:
     return Timeline(tuple(time for time, _ in found), tuple(convert(message) for _, message in found))
 
 
-def _image(message: Any) -> ImageArray:
+def image_of(message: Any) -> ImageArray:
     """An rgb8 copy (H, W, 3) of an rgb8 or bgr8 image with any row length."""
     if message.encoding not in ('rgb8', 'bgr8'):
         raise VlaError(f'camera image: expected rgb8 or bgr8, found {message.encoding!r}')

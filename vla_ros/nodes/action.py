@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import JumpThreshold, TimeJump
 from rclpy.duration import Duration
 from sensor_msgs.msg import Image, JointState
@@ -26,6 +27,7 @@ from vla_ros.nodes.bond import Life
 from vla_ros.nodes.image_messages import matrix_from_message
 from vla_ros.nodes.joint_messages import joints_from_message, trajectory_message
 from vla_ros.nodes.lifecycle import VlaNode
+from vla_ros.nodes.limits_messages import limits_message
 from vla_ros.nodes.main import run
 from vla_ros.nodes.messages import nanoseconds
 from vla_ros.nodes.model import open_bundle, require_made_with, tell_providers
@@ -81,6 +83,7 @@ class ActionNode(VlaNode):
         )
         self._trajectories = self.speak(JointTrajectory, 'joint_trajectory', qos.COMMAND)
         self._dry_runs = self.speak(JointTrajectory, 'action/dry_run', qos.COMMAND)
+        self._limits = self.speak(DiagnosticArray, 'action/limits', qos.LATCHED)
         self.listen(Image, 'perception/tokens', self._on_tokens, qos.STREAM_IN, 'bad_tokens')
         self.listen(Image, 'reasoning/thought', self._on_thought, qos.THOUGHT, 'bad_thought')
         self.listen(JointState, 'joint_states', self._on_joints, qos.JOINT_STATES_IN, 'bad_joint_states')
@@ -89,6 +92,7 @@ class ActionNode(VlaNode):
         """Begin with nothing seen and nothing planned; say what limits are in force."""
         for sentence in self._planner.limits.describe():
             self.get_logger().info(f'limits: {sentence}')
+        self._limits.publish(limits_message(self._planner.limits, self.now()))
         self._gate = RateGate(self.setting('replan_rate'))
         self._clock_jumped.clear()
         self._frozen = FrozenCameras(self._cameras)

@@ -1,6 +1,7 @@
 """Several nodes in one process: no image crosses a process border, and one command starts a robot.
 
-Names of nodes may be given as arguments (``composed perception reasoning action``); all four without any.
+Names of nodes may be given as arguments (``composed perception reasoning action``); without any it is the four that a
+simulated robot needs.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from importlib import import_module
 
 from rclpy.utilities import remove_ros_args
 
+from vla_ros.graph import NODES
 from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.nodes.main import run
 
@@ -20,6 +22,7 @@ CLASSES = {
     'reasoning': 'ReasoningNode',
     'perception': 'PerceptionNode',
     'simulator': 'SimulatorNode',
+    'visualise': 'VisualiseNode',
 }
 
 
@@ -32,7 +35,7 @@ def makers(names: Sequence[str]) -> list[Callable[[], VlaNode]]:
 
 def main() -> int:
     """Entry point of the executable ``composed``."""
-    names = remove_ros_args(sys.argv)[1:] or list(CLASSES)
+    names = remove_ros_args(sys.argv)[1:] or [spec.name for spec in NODES]
     unknown = [name for name in names if name not in CLASSES]
     if unknown:
         print(f'error: node: expected some of {list(CLASSES)}, found {unknown}', file=sys.stderr)

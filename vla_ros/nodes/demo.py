@@ -74,7 +74,7 @@ def _processes(out: Path, bundle: Path, story: Story) -> list[graph.Process]:
     extra = (('seed', story.seed), ('state_log', str(states)))
     return [
         replace(process, parameters=(*process.parameters, *extra)) if SIMULATOR in process.nodes else process
-        for process in graph.processes(simulator=True, bundle=str(bundle), use_sim_time=True)
+        for process in graph.processes(simulator=True, visualise=True, bundle=str(bundle), use_sim_time=True)
     ]
 
 

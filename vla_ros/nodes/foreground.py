@@ -26,6 +26,7 @@ def run_graph(
     simulator: bool,
     bundle: str,
     composed: bool,
+    visualise: bool,
     namespace: str,
     enable: bool,
     parameters_file: Path | None,
@@ -39,6 +40,7 @@ def run_graph(
     processes = graph.processes(
         simulator=simulator,
         composed=composed,
+        visualise=visualise,
         bundle=bundle,
         namespace=namespace,
         parameters_file=parameters_file,

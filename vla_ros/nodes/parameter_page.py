@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from vla_ros.action.refusal import GuardReason
-from vla_ros.graph import NODES, PARAMETERS_FILE
+from vla_ros.graph import ALL_NODES, PARAMETERS_FILE
 from vla_ros.nodes.lifecycle import COMMON_SETTINGS
 from vla_ros.nodes.parameters import Setting
 from vla_ros.paths import config_file
@@ -42,7 +42,7 @@ LARGE = 2**20  # from here on powers of two are shown as such
 
 def node_settings() -> dict[str, tuple[Setting, ...]]:
     """The parameters of each node, in the order of declaration."""
-    return {node.name: (*COMMON_SETTINGS, *import_module(node.module).SETTINGS) for node in NODES}
+    return {node.name: (*COMMON_SETTINGS, *import_module(node.module).SETTINGS) for node in ALL_NODES}
 
 
 def file_values() -> dict[str, dict[str, Any]]:
@@ -55,7 +55,7 @@ def page() -> str:
     """All of docs/parameters.md."""
     said = file_values()
     parts = [TITLE]
-    for node in NODES:
+    for node in ALL_NODES:
         rows = [row(setting, said.get(node.name, {})) for setting in node_settings()[node.name]]
         parts.append(f'## {node.name}\n\n{sentence(node.description)}\n\n{table(COLUMNS, rows)}')
     reasons = [(f'`{reason.value}`', reason.meaning, reason.remedy) for reason in GuardReason]

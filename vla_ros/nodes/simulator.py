@@ -13,6 +13,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
@@ -35,6 +36,7 @@ from vla_ros.nodes.simulated_robot import (
     parse_task,
 )
 from vla_ros.nodes.worker import LatestWorker
+from vla_ros.paths import config_file
 from vla_ros.sim.controller_settings import RELEASES
 from vla_ros.sim.model import JOINT_NAMES
 from vla_ros.sim.trajectory_message import TrajectoryMessage, TrajectoryPoint, TrajectoryRejected
@@ -97,6 +99,7 @@ class SimulatorNode(VlaNode):
 
     def set_up(self) -> None:
         """Stand up the first scene and open the topics."""
+        self._description = self.speak(String, 'robot_description', qos.LATCHED)
         self._joint_states = self.speak(JointState, 'joint_states', qos.JOINT_STATES_OUT)
         self._scores = self.speak(DiagnosticArray, 'simulator/score', qos.SCORE)
         self._clock_topic = self.speak(Clock, '/clock', qos.CLOCK) if self.setting('publish_clock') else None
@@ -105,11 +108,11 @@ class SimulatorNode(VlaNode):
         self.listen(JointTrajectory, 'joint_trajectory', self._on_trajectory, qos.COMMAND, 'bad_trajectory')
         log = self.setting('motion_log')
         self._motion = MotionWriter(Path(log).expanduser()) if log else None
-        robot = self._fresh_robot()
-        self._begin(robot, time.time_ns())
+        self._begin(self._fresh_robot(), time.time_ns())
 
     def start(self) -> None:
-        """Let time run."""
+        """Say what robot it is, and let time run."""
+        self._description.publish(String(data=config_file('robots/so101.urdf').read_text(encoding='utf-8')))
         self._stopping.clear()
         self._camera = LatestWorker('cameras', self._draw, self.fail)
         self._picture_taken.set()

@@ -21,7 +21,7 @@ from vla_ros.action.planner import Planner, Policy
 from vla_ros.action.stitch import ExecutingPlan
 from vla_ros.bundle import Bundle
 from vla_ros.nodes import qos
-from vla_ros.nodes.action_settings import SETTINGS, limits_path, planner_settings
+from vla_ros.nodes.action_settings import SETTINGS, planner_settings, values_in_force
 from vla_ros.nodes.bond import Life
 from vla_ros.nodes.image_messages import matrix_from_message
 from vla_ros.nodes.joint_messages import joints_from_message, trajectory_message
@@ -68,7 +68,7 @@ class ActionNode(VlaNode):
         self._manifest = bundle.manifest
         self._names = bundle.manifest.robot.joints
         self._cameras = {camera.name: bundle.rows_of((camera.name,)) for camera in bundle.manifest.cameras}
-        limits = load_limits(limits_path(self), self._names)
+        limits = load_limits(values_in_force(self, bundle.manifest)['limits_file'], self._names)
         for sentence in absurdities(limits):
             self.get_logger().warning(sentence)
         policy = self._make_policy(

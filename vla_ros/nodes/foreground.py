@@ -24,7 +24,9 @@ def run_graph(
     logs: Path,
     *,
     simulator: bool,
+    robot: str,
     bundle: str,
+    providers: str,
     composed: bool,
     namespace: str,
     enable: bool,
@@ -33,13 +35,15 @@ def run_graph(
     """Run the nodes until SIGINT or SIGTERM.
 
     Raises:
-        VlaError: a node does not start or dies.
+        VlaError: no such robot or bundle, the bundle is made for another robot, or a node does not start or dies.
     """
     prepare_environment(simulator=simulator, own_domain=False)
     processes = graph.processes(
         simulator=simulator,
         composed=composed,
+        robot=robot,
         bundle=bundle,
+        providers=providers,
         namespace=namespace,
         parameters_file=parameters_file,
     )

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
-from vla_ros.cli.terminal import DEFAULT_BUNDLE, Bundle, JsonFile, console, show_numbers, write_json
-from vla_ros.types import VlaError
+from vla_ros.cli.terminal import DEFAULT_BUNDLE, Bundle, console, errors, write_json
+
+IN_ERROR, NO_GRAPH = 1, 2
+"""Exit codes of ``status``."""
 
 
 def run(
@@ -49,21 +52,41 @@ def run(
 
 
 def status(
-    seconds: Annotated[float, typer.Option(min=0.5, help='How long to listen.')] = 3.0,
-    json_file: JsonFile = None,
+    once: Annotated[
+        bool, typer.Option('--once', help='Print one look and exit; so without a terminal.')
+    ] = False,
+    seconds: Annotated[float, typer.Option(min=0.5, help='How long to listen for one look.')] = 3.0,
+    namespace: Annotated[
+        str | None,
+        typer.Option(help='Only nodes in this one, / for the root; else all, and decisions of the root.'),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option('--json', help='Also write one look to this file, and exit.')
+    ] = None,
 ) -> None:
-    """What the running nodes say on /diagnostics."""
+    """A dashboard of the running graph. Exit code 1: something is in error; 2: no graph was found."""
     from vla_ros.nodes.bringup import require_ros
 
     require_ros()
-    from vla_ros.nodes.foreground import listen
+    from vla_ros.nodes.watching import hints, look, watch
+    from vla_ros.viz.status_panel import status_panel
+    from vla_ros.viz.status_view import as_json
 
-    reports = listen(seconds)
-    if not reports:
-        raise VlaError(f'no node of vla_ros was heard in {seconds:g} s; is ROS_DOMAIN_ID the same here?')
-    for node, values in sorted(reports.items()):
-        show_numbers(node, values)
-    write_json(json_file, reports)
+    if once or json_file is not None or not console.is_terminal:
+        view = look(namespace, seconds)
+        if view.told:
+            console.print(status_panel(view))
+    else:
+        view = watch(console, namespace)
+    if not view.told:
+        elsewhere = view if namespace is None else look(None, seconds)
+        errors.print(
+            f'[red]error: {escape(hints(namespace, elsewhere))}[/red]', soft_wrap=True, highlight=False
+        )
+        raise typer.Exit(NO_GRAPH)
+    write_json(json_file, as_json(view))
+    if view.is_in_error:
+        raise typer.Exit(IN_ERROR)
 
 
 def say(

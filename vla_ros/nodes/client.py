@@ -19,6 +19,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
+from vla_ros.diagnostics import HARDWARE_ID, STATE_TASK, Level, Report, node_and_task
 from vla_ros.nodes import qos
 from vla_ros.nodes.joining import join_graph
 from vla_ros.nodes.messages import nanoseconds
@@ -38,7 +39,8 @@ class State:
         trace: the chain of thought so far.
         decisions: all of them, with the time of arrival.
         scores: values of the referee's reports, with the time of arrival.
-        reports: by node, the summary and values of its last diagnostics.
+        reports: by node of the namespace, the summary and values of its state, as it told last.
+        statuses: by 'node: task', the last report of all nodes in all namespaces, with the time of arrival.
         tokens: stamp in nanoseconds of the newest visual tokens.
         now: seconds of simulated time, as of the referee's last report.
     """
@@ -47,6 +49,7 @@ class State:
     decisions: list[tuple[float, Decision]] = field(default_factory=list)
     scores: list[tuple[float, dict[str, str]]] = field(default_factory=list)
     reports: dict[str, dict[str, str]] = field(default_factory=dict)
+    statuses: dict[str, tuple[float, Report]] = field(default_factory=dict)
     tokens: int = 0
     now: float = 0.0
 
@@ -61,6 +64,7 @@ class Client:
         self._context = Context()
         join_graph(context=self._context)
         self._node = Node('person', namespace=namespace, context=self._context)
+        self._namespace = self._node.get_namespace().strip('/')
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
         self._instruction = self._node.create_publisher(String, 'instruction', qos.LATCHED)
@@ -249,10 +253,15 @@ class Client:
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         with self._changed:
             for status in message.status:
-                if status.hardware_id != 'vla_ros':
+                if status.hardware_id != HARDWARE_ID:
                     continue
-                node = status.name.split(':')[0].split('/')[-1]
-                self.state.reports[node] = {'summary': status.message, **values_of(status)}
+                values = values_of(status)
+                report = Report(Level(status.level[0]), status.message, values)
+                self.state.statuses[status.name] = (time.monotonic(), report)
+                node, task = node_and_task(status.name)
+                namespace, _, name = node.rpartition('/')
+                if task == STATE_TASK and namespace == self._namespace:
+                    self.state.reports[name] = {'summary': status.message, **values}
             self._changed.notify_all()
 
 

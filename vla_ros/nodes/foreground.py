@@ -1,4 +1,4 @@
-"""The graph in the foreground of a terminal, and a look at one that runs elsewhere."""
+"""The graph in the foreground of a terminal, and a word to one that runs elsewhere."""
 
 from __future__ import annotations
 
@@ -94,11 +94,3 @@ def instruct(console: Console, words: str, *, enable: bool, namespace: str) -> N
         decision = answers()[0]
         console.print(escape(decision.trace), style='dim', highlight=False)
         console.print(f'[bold]{decision.verdict.value}[/bold]: {escape(decision.subtask)}', highlight=False)
-
-
-def listen(seconds: float) -> dict[str, dict[str, str]]:
-    """What the nodes of a running graph said on /diagnostics in the last ``seconds``, by node."""
-    prepare_environment(simulator=False, own_domain=False)
-    with Client() as client:
-        client.wait(lambda: False, seconds)
-        return {node: dict(values) for node, values in client.state.reports.items()}

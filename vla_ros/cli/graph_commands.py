@@ -55,7 +55,9 @@ def status(
     once: Annotated[
         bool, typer.Option('--once', help='Print one look and exit; so without a terminal.')
     ] = False,
-    seconds: Annotated[float, typer.Option(min=0.5, help='How long to listen for one look.')] = 3.0,
+    seconds: Annotated[
+        float, typer.Option(min=0.5, help='How long to wait for a first word, for one look.')
+    ] = 5.0,
     namespace: Annotated[
         str | None,
         typer.Option(help='Only nodes in this one, / for the root; else all, and decisions of the root.'),
@@ -73,13 +75,12 @@ def status(
     from vla_ros.viz.status_view import as_json
 
     if once or json_file is not None or not console.is_terminal:
-        view = look(namespace, seconds)
+        view, elsewhere = look(namespace, seconds)
         if view.told:
             console.print(status_panel(view))
     else:
-        view = watch(console, namespace)
+        view, elsewhere = watch(console, namespace)
     if not view.told:
-        elsewhere = view if namespace is None else look(None, seconds)
         errors.print(
             f'[red]error: {escape(hints(namespace, elsewhere))}[/red]', soft_wrap=True, highlight=False
         )

@@ -69,7 +69,15 @@ SETTINGS = (
         live=True,
         unit='rad',
     ),
-    Setting('seed', 0, 'With the stamp of the tokens, it makes the noise of the flow.', 0, 2**31, live=True),
+    Setting(
+        'seed',
+        0,
+        'With the stamp of the tokens, it makes the noise of the flow.',
+        0,
+        2**31,
+        live=True,
+        unit='1',
+    ),
     Setting('dry_run', False, 'Publish plans on action/dry_run instead of joint_trajectory.', live=True),
     Setting(
         'transport_lead',
@@ -108,10 +116,11 @@ SETTINGS = (
     Setting(
         'ensemble_decay',
         settings.ENSEMBLE_DECAY,
-        "m of ACT's weights exp(-m i), the oldest chunk is 0.",
+        "The m of ACT's weights exp(-m i); the oldest chunk is 0.",
         0.0,
         1.0,
         live=True,
+        unit='1',
     ),
 )
 

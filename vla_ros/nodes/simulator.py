@@ -38,12 +38,14 @@ from vla_ros.sim.model import JOINT_NAMES
 from vla_ros.types import NANOSECONDS, JointSample, VlaError
 
 SETTINGS = (
-    Setting('seed', 1_000_000, 'Of the scene; takes effect with simulator/reset.', 0, 2**62, live=True),
+    Setting(
+        'seed', 1_000_000, 'Of the scene; takes effect with simulator/reset.', 0, 2**62, live=True, unit='1'
+    ),
     Setting('task', '', "What the referee judges, as 'touch:red cube'; begins anew when set.", live=True),
     Setting(
         'time_limit', 0.0, 'Of the next task; 0 is the limit of its kind.', 0.0, 600.0, live=True, unit='s'
     ),
-    Setting('speed', 1.0, 'Simulated seconds a second at most.', 0.05, 20.0, live=True),
+    Setting('speed', 1.0, 'Simulated seconds a second at most.', 0.05, 20.0, live=True, unit='1'),
     Setting(
         'camera_rate',
         20.0,

@@ -14,18 +14,25 @@ from vla_ros.viz.status_panel import status_panel
 from vla_ros.viz.status_view import StatusView, Told
 
 PERIOD = 0.5  # seconds between two drawings
+ROUND = 1.5  # seconds in which every node has spoken, and half of one more
 
 
-def look(namespace: str | None, seconds: float) -> StatusView:
-    """What was heard of a graph within ``seconds``; None is every namespace, and decisions of the root."""
+def look(namespace: str | None, seconds: float) -> tuple[StatusView, StatusView]:
+    """What a graph says of itself, and what all do in every namespace.
+
+    Args:
+        namespace: None is every one, and decisions of the root.
+        seconds: the longest to wait for the first word; after it, all have time for one of theirs.
+    """
     prepare_environment(simulator=False, own_domain=False)
     with Client(namespace or '') as client:
-        client.wait(lambda: False, seconds)
-        return view_of(client.state, namespace)
+        if client.wait(lambda: bool(view_of(client.state, namespace).told), seconds):
+            client.wait(lambda: False, ROUND)
+        return view_of(client.state, namespace), view_of(client.state)
 
 
-def watch(console: Console, namespace: str | None) -> StatusView:
-    """A dashboard until Ctrl-C; returns what it showed last."""
+def watch(console: Console, namespace: str | None) -> tuple[StatusView, StatusView]:
+    """A dashboard until Ctrl-C; returns what it showed last, as ``look``."""
     prepare_environment(simulator=False, own_domain=False)
     with Client(namespace or '') as client:
         view = view_of(client.state, namespace)
@@ -36,7 +43,7 @@ def watch(console: Console, namespace: str | None) -> StatusView:
                     view = view_of(client.state, namespace)
                     live.update(status_panel(view), refresh=True)
             except KeyboardInterrupt:
-                return view
+                return view, view_of(client.state)
 
 
 def view_of(state: State, namespace: str | None = None) -> StatusView:

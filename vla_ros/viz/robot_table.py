@@ -37,8 +37,8 @@ def robot_table(robot: Robot, limits: JointLimits) -> RenderableType:
     ]
     for key, value in rows:
         facts.add_row(Text(key, 'dim'), Text(value))
-    return Group(joints, Text('in force of published, in rad and s\n', 'dim'), facts)
+    return Group(joints, Text('in force of published, in rad and s; ?: none is published\n', 'dim'), facts)
 
 
 def _of(chosen: float, published: float | None) -> str:
-    return f'{chosen:g} of {published:g}' if published is not None else f'{chosen:g} (not published)'
+    return f'{chosen:g} of {published:g}' if published is not None else f'{chosen:g} of ?'

@@ -308,6 +308,13 @@ def test_a_simulated_robot_stays_off_the_network() -> None:
     assert 'ROS_AUTOMATIC_DISCOVERY_RANGE' not in environment({})
 
 
+def test_on_humble_a_simulated_robot_stays_off_the_network_by_the_variable_that_is_known_there() -> None:
+    found = environment({'ROS_DISTRO': 'humble'}, simulator=True)
+
+    assert found['ROS_LOCALHOST_ONLY'] == '1' and 'ROS_AUTOMATIC_DISCOVERY_RANGE' not in found
+    assert 'ROS_LOCALHOST_ONLY' not in environment({'ROS_DISTRO': 'jazzy'}, simulator=True)
+
+
 def test_fast_dds_understands_the_profile(ros_domain: int) -> None:
     pytest.importorskip('rclpy')
     program = "import rclpy; rclpy.init(); rclpy.create_node('probe'); print('up')"

@@ -231,7 +231,9 @@ def environment(current: Mapping[str, str], *, simulator: bool = False) -> dict[
     if not any(name in current for name in named) and _free_shared_memory() >= SHARED_MEMORY_NEEDED:
         # Fast DDS 2 (Jazzy) reads the first of these, Fast DDS 3 the second.
         wanted = dict.fromkeys(named[:2], str(config_file(FAST_DDS_PROFILE)))
-    if simulator:
+    if simulator and current.get('ROS_DISTRO') == 'humble':
+        wanted['ROS_LOCALHOST_ONLY'] = '1'
+    elif simulator:
         wanted['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     return {name: value for name, value in wanted.items() if name not in current}
 

@@ -146,7 +146,9 @@ class ActionNode(VlaNode):
             return {}
         values = {
             'limits_file': self._limits_file,
-            'start_jump': str([*self._planner.settings.stitch.start_jump]),
+            'start_jump': str(
+                np.broadcast_to(self._planner.settings.stitch.start_jump, len(self._names)).tolist()
+            ),
             **dict(sentence.split(': ', 1) for sentence in self._planner.limits.describe()),
         }
         return {LIMITS_TASK: Report(Level.OK, 'in force', values)}

@@ -10,11 +10,11 @@ from types import TracebackType
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.parameter_client import AsyncParameterClient
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
@@ -74,7 +74,7 @@ class Client:
         listen(DiagnosticArray, 'simulator/score', self._on_score, qos.SCORE)
         listen(DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.DIAGNOSTICS)
         listen(Image, 'perception/tokens', self._on_tokens, qos.STREAM_IN)
-        self._parameters: dict[str, AsyncParameterClient] = {}
+        self._parameters: dict[str, Any] = {}
         self._thread = threading.Thread(target=self._spin, name='client')
         self._thread.start()
 
@@ -123,13 +123,14 @@ class Client:
 
     def set_parameters(self, node: str, values: Mapping[str, bool | int | float | str]) -> None:
         """Set parameters of a node; VlaError with the reason if one is declined."""
-        if node not in self._parameters:  # six services each, which nothing ever closes
-            self._parameters[node] = AsyncParameterClient(self._node, node)
+        if node not in self._parameters:
+            self._parameters[node] = self._node.create_client(SetParameters, f'{node}/set_parameters')
         client = self._parameters[node]
-        if not client.wait_for_services(SERVICE_TIMEOUT):
-            raise VlaError(f'{node}: its parameter services did not appear within {SERVICE_TIMEOUT:g} s')
+        if not client.wait_for_service(SERVICE_TIMEOUT):
+            raise VlaError(f'{node}: its parameter service did not appear within {SERVICE_TIMEOUT:g} s')
         parameters = [Parameter(name, value=value) for name, value in values.items()]
-        response = self._result(client.set_parameters(parameters), f'{node}: set_parameters')
+        request = SetParameters.Request(parameters=[each.to_parameter_msg() for each in parameters])
+        response = self._result(client.call_async(request), f'{node}: set_parameters')
         for parameter, result in zip(parameters, response.results):
             if not result.successful:
                 raise VlaError(f'{node}: parameter {parameter.name!r} was declined: {result.reason}')

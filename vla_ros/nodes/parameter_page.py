@@ -72,7 +72,8 @@ def incomplete(setting: Setting) -> list[str]:
     may be.
     """
     values = setting.default if isinstance(setting.default, list) else [setting.default]
-    numeric = bool(values) and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
+    numbers = [v for v in values if isinstance(v, (int, float)) and not isinstance(v, bool)]
+    numeric = bool(values) and len(numbers) == len(values)
     bounds = [bound for bound in (setting.minimum, setting.maximum) if bound is not None]
     found = []
     if not re.fullmatch('[a-z][a-z0-9_]*', setting.name):
@@ -88,7 +89,7 @@ def incomplete(setting: Setting) -> list[str]:
         found.append('range: expected two finite numbers, the smaller one first')
     elif isinstance(setting.default, int) and not all(float(bound).is_integer() for bound in bounds):
         found.append('range: expected whole numbers, as the parameter is one')
-    elif any(not bounds[0] <= value <= bounds[1] for value in values):
+    elif any(not bounds[0] <= number <= bounds[1] for number in numbers):
         found.append('default: expected a value in the range')
     if numeric and not setting.unit:
         found.append("unit: expected one, or '1'")

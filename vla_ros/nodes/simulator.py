@@ -17,6 +17,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from vla_ros.evaluation.motion_log import MotionWriter
 from vla_ros.nodes import qos
+from vla_ros.nodes.distributions import after_change
 from vla_ros.nodes.image_messages import camera_info_message, image_message
 from vla_ros.nodes.joint_messages import joints_message
 from vla_ros.nodes.lifecycle import VlaNode
@@ -86,7 +87,7 @@ class SimulatorNode(VlaNode):
         self._picture_taken = threading.Event()
         self._episode = self._trial = self._saved = 0
         self.create_service(Trigger, 'simulator/reset', self._on_reset)
-        self.add_post_set_parameters_callback(self._on_parameters)
+        after_change(self, self._on_parameters)
 
     def set_up(self) -> None:
         """Stand up the first scene and open the topics."""

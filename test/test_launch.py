@@ -324,21 +324,37 @@ def test_the_launch_file_and_the_command_line_start_the_same_processes(stand_ins
 @pytest.mark.parametrize('file', ['vla.launch.py', 'demo.launch.py', 'replay.launch.py'])
 def test_real_launch_accepts_the_file(file: str) -> None:
     pytest.importorskip('launch_ros')
-    from launch import LaunchContext, LaunchService
-    from launch.actions import DeclareLaunchArgument, OpaqueFunction
-    from launch.utilities import perform_substitutions
-    from launch_ros.actions import LifecycleNode
+    from launch import LaunchService
 
-    description = load(file).generate_launch_description()
-    if file != 'vla.launch.py':
-        LaunchService().include_launch_description(description)
-        return
+    LaunchService().include_launch_description(load(file).generate_launch_description())
+
+
+@pytest.mark.parametrize(
+    ('given', 'nodes', 'others'),
+    [
+        ({}, MODEL_NODES, 0),
+        ({'robot': 'viperx_300', 'namespace': 'vx300s', 'providers': 'cpu,action=cuda'}, MODEL_NODES, 0),
+        ({'simulator': 'true', 'respawn': 'true', 'record': '/tmp/no_bag'}, NODES, 1),
+        ({'composed': 'true', 'use_sim_time': 'true', 'autostart': 'false'}, (), 1),
+    ],
+)
+def test_real_launch_takes_the_arguments(given: dict[str, str], nodes: Any, others: int) -> None:
+    pytest.importorskip('launch_ros')
+    from launch import LaunchContext
+    from launch.actions import DeclareLaunchArgument, OpaqueFunction
+    from launch_ros.actions import LifecycleNode, Node
+
     context = LaunchContext()
-    for entity in description.entities:
+    context.launch_configurations.update(given)
+    actions = []
+    for entity in load('vla.launch.py').generate_launch_description().entities:
         if isinstance(entity, DeclareLaunchArgument):
-            context.launch_configurations[entity.name] = perform_substitutions(
-                context, entity.default_value or []
-            )
-    (start,) = [entity for entity in description.entities if isinstance(entity, OpaqueFunction)]
-    actions = start.execute(context) or []
-    assert len([action for action in actions if isinstance(action, LifecycleNode)]) == len(MODEL_NODES)
+            entity.execute(context)  # takes the default where nothing is given, and refuses what is no choice
+        elif isinstance(entity, OpaqueFunction):
+            actions = entity.execute(context) or []
+
+    found = [action for action in actions if isinstance(action, Node)]
+    assert len([node for node in found if isinstance(node, LifecycleNode)]) == len(nodes)
+    assert len(found) == len(nodes) + others
+    for node in found:
+        assert node.node_executable is not None

@@ -46,13 +46,11 @@ def _inspect_bundle(bundle: str, json_file: Path | None) -> None:
 
 
 def _inspect_robot(robot: str, json_file: Path | None) -> None:
-    from vla_ros.action.limits import load_limits
     from vla_ros.robots import limits_of, load_robot
     from vla_ros.viz.robot_table import robot_table
 
     found = load_robot(robot)
-    limits = load_limits(limits_of(robot), found.joint_names)
-    console.print(robot_table(found, limits))
+    console.print(robot_table(found, limits_of(robot)))
     write_json(json_file, found.model_dump(mode='json'))
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from vla_ros.action.limits import JointLimits
+from vla_ros.action.limits import load_limits
 from vla_ros.robots import Robot
 
 
-def robot_table(robot: Robot, limits: JointLimits) -> RenderableType:
-    """Joints with published and chosen limits, then one row a fact."""
+def robot_table(robot: Robot, limits_file: Path) -> RenderableType:
+    """Joints with published and chosen limits, then one row a fact.
+
+    Raises:
+        VlaError: the file of limits cannot be read, or lacks a joint.
+    """
+    limits = load_limits(limits_file, robot.joint_names)
     joints = Table(title=f'{robot.name}: {robot.title}', title_justify='left', box=None, pad_edge=False)
     for column in ('joint', 'range', 'rest', 'velocity', 'acceleration', 'jerk'):
         joints.add_column(column, header_style='dim')

@@ -36,14 +36,16 @@ def watch(console: Console, namespace: str | None) -> tuple[StatusView, StatusVi
     prepare_environment(simulator=False, own_domain=False)
     with Client(namespace or '') as client:
         view = view_of(client.state, namespace)
-        with Live(status_panel(view), console=console, auto_refresh=False) as live:
+        with Live(status_panel(view), console=console, auto_refresh=False, transient=True) as live:
             try:
                 while True:
                     client.wait(lambda: False, PERIOD)
                     view = view_of(client.state, namespace)
                     live.update(status_panel(view), refresh=True)
             except KeyboardInterrupt:
-                return view, view_of(client.state)
+                pass
+        console.print(status_panel(view))  # what did not fit on the screen, too
+        return view, view_of(client.state)
 
 
 def view_of(state: State, namespace: str | None = None) -> StatusView:

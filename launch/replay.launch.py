@@ -22,14 +22,14 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from vla_ros.graph import environment, player
+from vla_ros.graph import NO_ROBOT, environment, player
 from vla_ros.paths import PACKAGE
 
 
 def generate_launch_description() -> LaunchDescription:
     """The graph without a robot, and the player."""
     source = PythonLaunchDescriptionSource(str(Path(__file__).with_name('vla.launch.py')))
-    given = [('use_sim_time', 'true'), ('robot', 'none')]
+    given = [('use_sim_time', 'true'), ('robot', NO_ROBOT)]
     return LaunchDescription(
         [
             DeclareLaunchArgument('bag', description='Folder of the bag, or its .mcap or .db3 file.'),
@@ -52,7 +52,7 @@ def play(context: LaunchContext) -> list[Node]:
 
     process = player(
         value('bag'),
-        bundle=value('bundle'),
+        bundle=value('model'),
         namespace=value('namespace'),
         rate=float(value('rate')),
         log_level=value('log_level'),

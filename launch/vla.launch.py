@@ -20,11 +20,13 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 
-from vla_ros.graph import PARAMETERS_FILE, ROBOTS, Process, environment, processes
+from vla_ros.graph import PARAMETERS_FILE, RECORDER, ROBOT, Process, environment, processes, recorder
 from vla_ros.paths import PACKAGE, config_file
+from vla_ros.robots import robot_names
 
 FLAG = ['true', 'false']
 LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'fatal']
+RESPAWN_DELAY = 2.0  # seconds
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -33,9 +35,8 @@ def generate_launch_description() -> LaunchDescription:
         [
             DeclareLaunchArgument(
                 'robot',
-                default_value='so101',
-                choices=sorted(ROBOTS),
-                description='Whose controllers to talk to.',
+                default_value=ROBOT,
+                description=f'The arm: one of {", ".join(robot_names())}, the path of such a file, or none.',
             ),
             DeclareLaunchArgument(
                 'namespace', default_value='', description='Namespace of all nodes and topics.'
@@ -49,7 +50,15 @@ def generate_launch_description() -> LaunchDescription:
                 description='ROS parameter file.',
             ),
             DeclareLaunchArgument(
-                'bundle', default_value='', description='Name or folder of a model; empty: as in params_file.'
+                'model',
+                default_value='',
+                description='Name or folder of a model bundle; empty: as in params_file.',
+            ),
+            DeclareLaunchArgument(
+                'providers',
+                default_value='',
+                description='Where the model runs: cpu, cuda or tensorrt, or for some nodes only, as '
+                'perception=cuda,action=tensorrt; empty: as in params_file.',
             ),
             DeclareLaunchArgument(
                 'autostart',
@@ -67,10 +76,10 @@ def generate_launch_description() -> LaunchDescription:
                 description='A simulated robot instead of a real one.',
             ),
             DeclareLaunchArgument(
-                'rviz',
+                'respawn',
                 default_value='false',
                 choices=FLAG,
-                description='Look at it in rviz (rviz.launch.py).',
+                description='Start a node again that ends by itself; the arm stays disabled then.',
             ),
             DeclareLaunchArgument(
                 'log_level', default_value='info', choices=LOG_LEVELS, description='Log level of all nodes.'
@@ -80,34 +89,46 @@ def generate_launch_description() -> LaunchDescription:
                 default_value='',
                 description='SROS2 enclave that holds one for each node, as /vla_ros; empty: none.',
             ),
+            DeclareLaunchArgument(
+                'rviz', default_value='false', choices=FLAG, description='rviz2 beside it.'
+            ),
+            DeclareLaunchArgument(
+                'record', default_value='', description='Folder of a new bag for all topics; empty: none.'
+            ),
             OpaqueFunction(function=start),
         ]
     )
 
 
 def start(context: LaunchContext) -> list[SetEnvironmentVariable | Node | IncludeLaunchDescription]:
-    """The environment and one action for each process."""
+    """The environment, one action for each process, and what watches them."""
 
     def value(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
 
     simulator = value('simulator') == 'true'
+    common = {
+        'simulator': simulator,
+        'robot': value('robot'),
+        'namespace': value('namespace'),
+        'log_level': value('log_level'),
+    }
     graph = processes(
-        simulator=simulator,
+        **common,
         composed=value('composed') == 'true',
-        robot=value('robot'),
-        namespace=value('namespace'),
         parameters_file=Path(value('params_file')),
-        bundle=value('bundle'),
+        bundle=value('model'),
+        providers=value('providers'),
         autostart=value('autostart') == 'true' if value('autostart') else None,
         use_sim_time=value('use_sim_time') == 'true',
-        log_level=value('log_level'),
         enclaves=value('enclaves'),
+        respawn=value('respawn') == 'true',
     )
+    watchers = [recorder(value('record'), **common)] if value('record') else []
     variables = environment(os.environ, simulator=simulator)
     return [
         *(SetEnvironmentVariable(name, content) for name, content in variables.items()),
-        *(node(process) for process in graph),
+        *(node(process) for process in (*watchers, *graph)),
         *(viewers(simulator) if value('rviz') == 'true' else []),
     ]
 
@@ -126,12 +147,17 @@ def node(process: Process) -> Node:
         'package': PACKAGE,
         'executable': process.executable,
         'namespace': process.namespace,
-        'parameters': [*map(str, process.parameter_files), dict(process.parameters)],
+        'parameters': [
+            *map(str, process.parameter_files),
+            *([dict(process.parameters)] if process.parameters else []),
+        ],
         'remappings': list(process.remaps),
         'arguments': list(process.arguments),
         'ros_arguments': ['--log-level', process.log_level, *enclave],
         'output': 'screen',
+        'respawn': process.respawn,
+        'respawn_delay': RESPAWN_DELAY,
     }
-    if len(process.nodes) > 1:
+    if len(process.nodes) > 1 or process.nodes == (RECORDER,):
         return Node(**common)
     return LifecycleNode(name=process.nodes[0], **common)

@@ -44,7 +44,7 @@ def test_given_a_start_jump_for_another_robot_then_it_is_refused(manifest: Manif
 def test_the_parameters_that_come_along_are_read_for_the_action_node() -> None:
     found = action_parameters(config_file('vla.params.yaml'))
     assert found['bundle'] == 'tabletop'
-    assert len(found['start_jump']) == 6
+    assert found['replan_rate'] == 5.0
 
 
 @pytest.mark.parametrize('name', ['action', '/action', '/**/action', '/left_arm/action'])

@@ -17,6 +17,7 @@ from vla_ros.action.refusal import GuardReason
 from vla_ros.graph import ALL_NODES
 from vla_ros.nodes.parameter_page import node_settings
 from vla_ros.paths import config_file
+from vla_ros.robots import robot_names
 
 NODE_NAMES = {node.name for node in ALL_NODES}
 # Of ROS, of the controller on other distributions, and of drivers.
@@ -24,9 +25,13 @@ FOREIGN = {
     'use_sim_time',
     'open_loop_control',
     'camera_info',
+    'diagnostic_aggregator',
+    'diagnostic_updater',
+    'franka_gripper',
     'image_raw',
     'joint_state_broadcaster',
     'joint_trajectory_controller',
+    'launch_ros',
     'pixel_format',
     'robot_state_publisher',
     'vla_ros',
@@ -148,6 +153,7 @@ def known_words() -> set[str]:
         *FOREIGN,
         *(setting.name for settings in node_settings().values() for setting in settings),
         *re.findall(r"DeclareLaunchArgument\(\s*'(\w+)'", launch),
+        *robot_names(),
         *(
             key
             for name in files

@@ -20,13 +20,13 @@ from vla_ros.graph import (
     MODEL_NODES,
     NODES,
     VISUALISE,
-    Process,
-    command,
     environment,
     processes,
-    yaml_value,
+    recorder,
 )
 from vla_ros.paths import config_file
+from vla_ros.process import Process, command, yaml_value
+from vla_ros.robots import load_robot, robot_file, robot_names
 from vla_ros.types import VlaError
 
 # A node that tells what reached it, in the place of one of ours.
@@ -86,7 +86,7 @@ def test_given_somebody_who_looks_when_asked_then_the_node_that_draws_runs_last(
 
 def test_what_is_not_asked_for_is_left_to_the_parameter_file() -> None:
     for process in processes(simulator=False):
-        assert dict(process.parameters) == {'use_sim_time': False}
+        assert dict(process.parameters) == {'use_sim_time': False, 'robot': 'so101'}
         assert process.parameter_files == (config_file('vla.params.yaml'),)
 
 
@@ -113,6 +113,7 @@ def test_what_is_asked_for_reaches_every_process(tmp_path: Path) -> None:
         assert dict(process.parameters) == {
             'use_sim_time': True,
             'publish_clock': True,
+            'robot': 'so101',
             'bundle': str(bundle),
             'autostart': False,
             'provider': 'cuda',
@@ -122,7 +123,14 @@ def test_what_is_asked_for_reaches_every_process(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('wrong', 'sentence'),
     [
-        ({'robot': 'r2d2'}, r"robot: expected one of \['none', 'so101'\], found 'r2d2'"),
+        ({'robot': 'r2d2'}, r"robot: expected one of \['franka_panda', .* found 'r2d2'"),
+        ({'robot': 'franka_panda', 'simulator': True}, "robot: expected 'so101', which is what is simulated"),
+        ({'providers': 'gpu'}, "providers: expected one of .* found 'gpu'"),
+        ({'providers': 'cuda,simulator=cpu'}, "with a node of .* found 'simulator=cpu'"),
+        (
+            {'composed': True, 'providers': 'cpu,action=cuda'},
+            "expected one for all composed nodes, found 'cpu,",
+        ),
         ({'bundle': 'nosuchmodel'}, "bundle: expected .* found 'nosuchmodel'"),
         ({'parameters_file': Path('/no/such.yaml')}, "params_file: expected .* found '/no/such.yaml'"),
         (
@@ -133,7 +141,67 @@ def test_what_is_asked_for_reaches_every_process(tmp_path: Path) -> None:
 )
 def test_what_does_not_exist_is_refused_in_one_sentence(wrong: dict[str, object], sentence: str) -> None:
     with pytest.raises(VlaError, match=sentence):
-        processes(simulator=False, **wrong)  # type: ignore[arg-type]
+        processes(**{'simulator': False, **wrong})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize('robot', robot_names())
+def test_given_a_robot_by_name_or_file_when_asked_then_nodes_are_told_and_its_topics_are_used(
+    robot: str, tmp_path: Path
+) -> None:
+    file = tmp_path / 'mine.yaml'
+    file.write_text(robot_file(robot).read_text().replace(f'name: {robot}', 'name: mine', 1))
+
+    for asked, told in ((robot, robot), (str(file), str(file))):
+        for process in processes(simulator=False, robot=asked):
+            assert process.remaps == load_robot(robot).remaps
+            assert dict(process.parameters)['robot'] == told
+
+
+def test_without_a_robot_nothing_is_remapped_and_the_nodes_go_by_their_bundle() -> None:
+    for process in processes(simulator=False, robot=graph.NO_ROBOT):
+        assert process.remaps == ()
+        assert 'robot' not in dict(process.parameters)
+
+
+@pytest.mark.parametrize(
+    ('providers', 'expected'),
+    [
+        ('', {}),
+        ('cuda', {'perception': 'cuda', 'reasoning': 'cuda', 'action': 'cuda'}),
+        ('perception=cuda, action=tensorrt', {'perception': 'cuda', 'action': 'tensorrt'}),
+        ('cpu,reasoning=cuda', {'perception': 'cpu', 'reasoning': 'cuda', 'action': 'cpu'}),
+    ],
+)
+def test_providers_are_for_all_nodes_of_the_model_or_for_those_that_are_named(
+    providers: str, expected: dict[str, str]
+) -> None:
+    found = processes(simulator=True, providers=providers)
+
+    assert {
+        p.executable: dict(p.parameters)['provider'] for p in found if 'provider' in dict(p.parameters)
+    } == (expected)
+
+
+def test_given_composed_nodes_when_a_provider_is_asked_for_then_all_have_it() -> None:
+    (found,) = processes(simulator=True, composed=True, providers='cuda')
+
+    assert dict(found.parameters)['provider'] == 'cuda'
+
+
+@pytest.mark.parametrize('respawn', [False, True])
+def test_who_starts_it_is_told_whether_to_start_it_again(respawn: bool) -> None:
+    assert {process.respawn for process in processes(simulator=True, respawn=respawn)} == {respawn}
+
+
+def test_a_recording_hears_the_robot_by_the_names_of_its_topics() -> None:
+    found = recorder('/bags/new', robot='viperx_300', namespace='vx300s')
+
+    assert found.command(python='python3')[1:] == [
+        *('-m', 'vla_ros.nodes.recorder', '/bags/new', '--cameras', 'front', 'wrist', '--ros-args'),
+        *('-r', 'joint_trajectory:=arm_controller/joint_trajectory', '-r', '__ns:=/vx300s'),
+        *('--log-level', 'info'),
+    ]
+    assert recorder('/bags/new', simulator=True).remaps == ()
 
 
 @pytest.mark.parametrize('root', ['/vla_ros', 'vla_ros/'])
@@ -258,6 +326,13 @@ def test_what_a_person_has_set_is_left_alone(name: str) -> None:
 def test_a_simulated_robot_stays_off_the_network() -> None:
     assert environment({}, simulator=True)['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
     assert 'ROS_AUTOMATIC_DISCOVERY_RANGE' not in environment({})
+
+
+def test_on_humble_a_simulated_robot_stays_off_the_network_by_the_variable_that_is_known_there() -> None:
+    found = environment({'ROS_DISTRO': 'humble'}, simulator=True)
+
+    assert found['ROS_LOCALHOST_ONLY'] == '1' and 'ROS_AUTOMATIC_DISCOVERY_RANGE' not in found
+    assert 'ROS_LOCALHOST_ONLY' not in environment({'ROS_DISTRO': 'jazzy'}, simulator=True)
 
 
 def test_fast_dds_understands_the_profile(ros_domain: int) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from vla_ros.graph import COMPOSED, MODEL_NODES, NODES, player, processes
+from vla_ros.graph import COMPOSED, MODEL_NODES, NO_ROBOT, NODES, player, processes, recorder
 from vla_ros.paths import config_file
 from vla_ros.types import VlaError
 
@@ -25,13 +25,16 @@ ARGUMENTS = {
     'namespace': '',
     'use_sim_time': 'false',
     'params_file': str(config_file('vla.params.yaml')),
-    'bundle': '',
+    'model': '',
+    'providers': '',
     'autostart': '',
     'composed': 'false',
     'simulator': 'false',
-    'rviz': 'false',
+    'respawn': 'false',
     'log_level': 'info',
     'enclaves': '',
+    'rviz': 'false',
+    'record': '',
 }
 
 
@@ -128,7 +131,10 @@ def test_given_no_arguments_when_launched_then_the_model_runs_in_one_lifecycle_n
         assert node.options['package'] == 'vla_ros'
         assert node.options['executable'] == node.options['name'] == spec.name
         assert node.options['namespace'] == ''
-        assert node.options['parameters'] == [ARGUMENTS['params_file'], {'use_sim_time': False}]
+        assert node.options['parameters'] == [
+            ARGUMENTS['params_file'],
+            {'use_sim_time': False, 'robot': 'so101'},
+        ]
         assert node.options['remappings'] == [
             ('joint_trajectory', 'joint_trajectory_controller/joint_trajectory')
         ]
@@ -146,14 +152,19 @@ def test_given_all_arguments_when_launched_then_they_win_over_the_parameter_file
         namespace='left',
         use_sim_time='true',
         params_file=str(file),
-        bundle=str(tmp_path),
+        model=str(tmp_path),
         autostart='false',
         log_level='debug',
     )
 
     for node in found:
         assert node.options['namespace'] == 'left'
-        given = {'use_sim_time': True, 'bundle': str(tmp_path), 'autostart': False}
+        given = {
+            'use_sim_time': True,
+            'bundle': str(tmp_path),
+            'robot': 'so101',
+            'autostart': False,
+        }
         assert node.options['parameters'] == [str(file), given]
         assert node.options['ros_arguments'] == ['--log-level', 'debug']
 
@@ -166,7 +177,7 @@ def test_given_enclaves_when_launched_then_each_node_has_its_own(stand_ins: None
 
 def test_given_autostart_true_when_launched_then_the_nodes_are_told_so(stand_ins: None) -> None:
     for node in nodes(autostart='true'):
-        assert node.options['parameters'][-1] == {'use_sim_time': False, 'autostart': True}
+        assert node.options['parameters'][-1] == {'use_sim_time': False, 'robot': 'so101', 'autostart': True}
 
 
 def test_given_the_simulator_when_launched_then_it_runs_and_nothing_is_remapped(stand_ins: None) -> None:
@@ -187,6 +198,55 @@ def test_given_composed_when_launched_then_one_nameless_process_runs_all_nodes(
     assert found.options['executable'] == COMPOSED
     assert found.options['arguments'] == [spec.name for spec in specs]
     assert 'name' not in found.options
+
+
+@pytest.mark.parametrize('respawn', ['false', 'true'])
+def test_given_respawn_when_launched_then_each_process_is_started_again(
+    stand_ins: None, respawn: str
+) -> None:
+    for node in nodes(respawn=respawn):
+        assert node.options['respawn'] is (respawn == 'true')
+        assert node.options['respawn_delay'] > 0
+
+
+def test_given_a_robot_and_providers_when_launched_then_each_node_is_told(stand_ins: None) -> None:
+    found = nodes(robot='franka_panda', providers='cpu,action=cuda')
+
+    for node in found:
+        provider = 'cuda' if node.options['name'] == 'action' else 'cpu'
+        assert node.options['parameters'][-1] == {
+            'use_sim_time': False,
+            'robot': 'franka_panda',
+            'provider': provider,
+        }
+        assert node.options['remappings'] == [('joint_trajectory', 'panda_arm_controller/joint_trajectory')]
+
+
+def test_given_a_bag_to_record_when_launched_then_the_recorder_starts_first(stand_ins: None) -> None:
+    first, *others = nodes(record='/bags/new', namespace='left')
+
+    expected = recorder('/bags/new', namespace='left')
+    assert first.options['executable'] == 'recorder'
+    assert kind(first) == 'Node' and 'name' not in first.options
+    assert first.options['arguments'] == list(expected.arguments)
+    assert first.options['remappings'] == list(expected.remaps)
+    assert (first.options['namespace'], first.options['parameters']) == ('left', [])
+    assert [node.options['executable'] for node in others] == [spec.name for spec in MODEL_NODES]
+
+
+def test_given_rviz_when_launched_then_its_launch_file_is_included_or_the_lack_of_it_is_said(
+    stand_ins: None,
+) -> None:
+    def included() -> list[Any]:
+        return [a for a in evaluate(rviz='true') if kind(a) == 'IncludeLaunchDescription']
+
+    assert not [a for a in evaluate() if kind(a) == 'IncludeLaunchDescription']
+    if (LAUNCH / 'rviz.launch.py').is_file():
+        (include,) = included()
+        assert include.values[0].values == (str(LAUNCH / 'rviz.launch.py'),)
+    else:
+        with pytest.raises(VlaError, match="rviz: expected 'false'"):
+            included()
 
 
 def test_fast_dds_is_pointed_at_the_profile_before_any_node_starts(
@@ -227,7 +287,7 @@ def test_a_replay_is_the_same_launch_file_on_the_clock_of_the_bag_without_a_cont
     given = dict(include.options['launch_arguments'])
 
     assert include.values[0].values == (str(LAUNCH / 'vla.launch.py'),)
-    assert given == {'use_sim_time': 'true', 'robot': 'none'}
+    assert given == {'use_sim_time': 'true', 'robot': NO_ROBOT}
     for node in nodes(**given):
         assert node.options['remappings'] == []
         assert node.options['parameters'][-1]['use_sim_time'] is True
@@ -239,7 +299,7 @@ def test_a_replay_is_kept_off_the_network_and_plays_the_bag_that_was_named(stand
     arguments = {
         'bag': '/bags/kitchen',
         'rate': '0.5',
-        'bundle': '',
+        'model': '',
         'namespace': 'left',
         'log_level': 'info',
     }
@@ -333,21 +393,37 @@ def test_the_launch_file_and_the_command_line_start_the_same_processes(stand_ins
 )
 def test_real_launch_accepts_the_file(file: str) -> None:
     pytest.importorskip('launch_ros')
-    from launch import LaunchContext, LaunchService
-    from launch.actions import DeclareLaunchArgument, OpaqueFunction
-    from launch.utilities import perform_substitutions
-    from launch_ros.actions import LifecycleNode
+    from launch import LaunchService
 
-    description = load(file).generate_launch_description()
-    if file != 'vla.launch.py':
-        LaunchService().include_launch_description(description)
-        return
+    LaunchService().include_launch_description(load(file).generate_launch_description())
+
+
+@pytest.mark.parametrize(
+    ('given', 'nodes', 'others'),
+    [
+        ({}, MODEL_NODES, 0),
+        ({'robot': 'viperx_300', 'namespace': 'vx300s', 'providers': 'cpu,action=cuda'}, MODEL_NODES, 0),
+        ({'simulator': 'true', 'respawn': 'true', 'record': '/tmp/no_bag'}, NODES, 1),
+        ({'composed': 'true', 'use_sim_time': 'true', 'autostart': 'false'}, (), 1),
+    ],
+)
+def test_real_launch_takes_the_arguments(given: dict[str, str], nodes: Any, others: int) -> None:
+    pytest.importorskip('launch_ros')
+    from launch import LaunchContext
+    from launch.actions import DeclareLaunchArgument, OpaqueFunction
+    from launch_ros.actions import LifecycleNode, Node
+
     context = LaunchContext()
-    for entity in description.entities:
+    context.launch_configurations.update(given)
+    actions = []
+    for entity in load('vla.launch.py').generate_launch_description().entities:
         if isinstance(entity, DeclareLaunchArgument):
-            context.launch_configurations[entity.name] = perform_substitutions(
-                context, entity.default_value or []
-            )
-    (start,) = [entity for entity in description.entities if isinstance(entity, OpaqueFunction)]
-    actions = start.execute(context) or []
-    assert len([action for action in actions if isinstance(action, LifecycleNode)]) == len(MODEL_NODES)
+            entity.execute(context)  # takes the default where nothing is given, and refuses what is no choice
+        elif isinstance(entity, OpaqueFunction):
+            actions = entity.execute(context) or []
+
+    found = [action for action in actions if isinstance(action, Node)]
+    assert len([node for node in found if isinstance(node, LifecycleNode)]) == len(nodes)
+    assert len(found) == len(nodes) + others
+    for node in found:
+        assert node.node_executable is not None

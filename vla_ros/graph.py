@@ -1,27 +1,28 @@
 """The graph: which nodes there are, which processes run them, with which parameters and remaps.
 
 The one place that says so. The launch files turn what ``processes`` returns into launch actions, the command line
-turns it into commands with ``Process.command``. Nothing here needs ROS.
+turns it into commands with ``Process.command``. Robots stand in ``vla_ros.robots``. Nothing here needs ROS.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import shutil
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vla_ros.paths import bundle_directory, config_file
+from vla_ros.process import Process as Process
+from vla_ros.process import Value
+from vla_ros.process import command as command
+from vla_ros.process import yaml_value as yaml_value
+from vla_ros.robots import Remap, load_robot, robot_file
+from vla_ros.runtime import PROVIDERS
 from vla_ros.types import VlaError
-
-Value = bool | int | float | str | Sequence[bool] | Sequence[int] | Sequence[float] | Sequence[str]
-Remap = tuple[str, str]
 
 COMPOSED = 'composed'
 PLAYER = 'player'
+RECORDER = 'recorder'
 PARAMETERS_FILE = 'vla.params.yaml'
 FAST_DDS_PROFILE = 'fastdds.xml'
 SHARED_MEMORY_NEEDED = 256 * 2**20  # bytes: eight processes with the segment of the profile
@@ -54,59 +55,10 @@ MODEL_NODES = (PERCEPTION, REASONING, ACTION)
 ALL_NODES = (*NODES, VISUALISE)  # that one only where somebody looks
 
 
-@dataclass(frozen=True)
-class Robot:
-    """A robot that a launch file can be asked for; ``remaps`` lead to the topics of its drivers and controllers."""
-
-    name: str
-    remaps: tuple[Remap, ...]
-
-
-ROBOTS = {
-    'so101': Robot('so101', remaps=(('joint_trajectory', 'joint_trajectory_controller/joint_trajectory'),)),
-    'none': Robot('none', remaps=()),  # no controller hears the plans: bags are replayed so
-}
-
-
-@dataclass(frozen=True)
-class Process:
-    """One operating system process of the graph.
-
-    Attributes:
-        executable: name of the console script, and of the module in ``vla_ros.nodes``.
-        nodes: names of the nodes that run in it.
-        namespace: of all its nodes; '' is the root.
-        parameter_files: ROS parameter files, later ones win.
-        parameters: values that win over all files.
-        remaps: (from, to) names.
-        arguments: of the executable itself.
-        log_level: 'debug', 'info', 'warn', 'error' or 'fatal'.
-        enclave: of SROS2, whose keys and rights the process has; '' is none.
-    """
-
-    executable: str
-    nodes: tuple[str, ...]
-    namespace: str = ''
-    parameter_files: tuple[Path, ...] = ()
-    parameters: tuple[tuple[str, Value], ...] = ()
-    remaps: tuple[Remap, ...] = ()
-    arguments: tuple[str, ...] = ()
-    log_level: str = 'info'
-    enclave: str = ''
-
-    def command(self, *, python: str = sys.executable) -> list[str]:
-        """The command line that starts this process without a launch system."""
-        return command(
-            self.executable,
-            python=python,
-            arguments=self.arguments,
-            parameter_files=self.parameter_files,
-            parameters=dict(self.parameters),
-            remaps=self.remaps,
-            namespace=self.namespace,
-            log_level=self.log_level,
-            enclave=self.enclave,
-        )
+ROBOT = 'so101'
+"""Unless another one is named; the simulated one, too. See ``vla_ros.robots``."""
+NO_ROBOT = 'none'
+"""In the place of a robot's name: no controller hears the plans. Bags are replayed so."""
 
 
 def processes(
@@ -114,14 +66,16 @@ def processes(
     simulator: bool,
     composed: bool = False,
     visualise: bool = False,
-    robot: str = 'so101',
+    robot: str = ROBOT,
     namespace: str = '',
     parameters_file: Path | None = None,
     bundle: str = '',
+    providers: str = '',
     autostart: bool | None = None,
     use_sim_time: bool = False,
     log_level: str = 'info',
     enclaves: str = '',
+    respawn: bool = False,
     parameters: Mapping[str, Value] | None = None,
 ) -> tuple[Process, ...]:
     """The processes of a whole graph, in the order in which data flows.
@@ -130,21 +84,27 @@ def processes(
         simulator: run the simulated robot, and talk to it instead of to the robot's controllers.
         composed: one process for all nodes instead of one process a node.
         visualise: run the node that draws, too.
-        robot: a key of ROBOTS.
+        robot: its name or the path of its file (see ``vla_ros.robots``), or NO_ROBOT.
         parameters_file: ROS parameter file; None is the one that comes with the package.
         bundle: path or name of a bundle; '' leaves it to the parameter file.
+        providers: where the models run: 'cuda' for all nodes, or 'perception=cuda,action=tensorrt' for some; '' leaves
+            it to the parameter file.
         autostart: whether the nodes configure and activate themselves; None leaves it to the parameter file.
         use_sim_time: nodes take the time from /clock; the simulator then publishes it.
         enclaves: SROS2 enclave that holds one of the same name for each node; '' is none.
+        respawn: start a process again that ends by itself. Its arm is disabled then, unless ``start_enabled`` is set.
         parameters: more values, for all nodes.
 
     Raises:
-        VlaError: an unknown robot or bundle, a parameter file that is missing, or enclaves for composed nodes.
+        VlaError: an unknown robot, bundle or provider, a robot that cannot be simulated, a parameter file that is
+            missing, or enclaves or several providers for composed nodes.
     """
     if composed and enclaves:
         raise VlaError(f"enclaves: expected '' for composed nodes, which share one, found {enclaves!r}")
-    if robot not in ROBOTS:
-        raise VlaError(f'robot: expected one of {sorted(ROBOTS)}, found {robot!r}')
+    remaps = _remaps(robot, simulator)
+    chosen = chosen_providers(providers)
+    if composed and len(set(chosen.values())) > 1:
+        raise VlaError(f'providers: expected one for all composed nodes, found {providers!r}')
     file = parameters_file or config_file(PARAMETERS_FILE)
     if not file.is_file():
         raise VlaError(f'params_file: expected a ROS parameter file, found {str(file)!r}')
@@ -153,6 +113,8 @@ def processes(
         values['publish_clock'] = use_sim_time
     if bundle:
         values['bundle'] = str(bundle_directory(bundle))
+    if robot != NO_ROBOT:
+        values['robot'] = robot if robot_file(robot).stem == robot else str(robot_file(robot))
     if autostart is not None:
         values['autostart'] = autostart
     values.update(parameters or {})
@@ -164,21 +126,80 @@ def processes(
         namespace=namespace,
         parameter_files=(file,),
         parameters=tuple(values.items()),
-        remaps=() if simulator else ROBOTS[robot].remaps,
+        remaps=remaps,
         arguments=names,
         log_level=log_level,
+        respawn=respawn,
     )
     if composed:
-        return (shared,)
+        return (replace(shared, parameters=(*shared.parameters, *_provider(chosen, MODEL_NODES[0].name))),)
     return tuple(
         replace(
             shared,
             executable=name,
             nodes=(name,),
+            parameters=(*shared.parameters, *_provider(chosen, name)),
             arguments=(),
             enclave=f'/{enclaves.strip("/")}/{name}' if enclaves else '',
         )
         for name in names
+    )
+
+
+def chosen_providers(providers: str) -> dict[str, str]:
+    """By node of the model, the execution provider that 'cuda' or 'perception=cuda,action=tensorrt' asks for.
+
+    Raises:
+        VlaError: a node or a provider that there is not.
+    """
+    names = [spec.name for spec in MODEL_NODES]
+    chosen: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in providers.split(','))):
+        node, equals, provider = part.rpartition('=')
+        if provider not in PROVIDERS or (equals and node not in names):
+            raise VlaError(
+                f"providers: expected one of {sorted(PROVIDERS)}, or 'node=provider' with a node of {names}, "
+                f'found {part!r}'
+            )
+        chosen.update(dict.fromkeys([node] if equals else names, provider))
+    return chosen
+
+
+def _provider(chosen: Mapping[str, str], node: str) -> tuple[tuple[str, Value], ...]:
+    return (('provider', chosen[node]),) if node in chosen else ()
+
+
+def _remaps(robot: str, simulator: bool) -> tuple[Remap, ...]:
+    if robot == NO_ROBOT:
+        return ()
+    found = load_robot(robot)
+    if not simulator:
+        return found.remaps
+    if found.name != ROBOT:
+        raise VlaError(f'robot: expected {ROBOT!r}, which is what is simulated, found {robot!r}')
+    return ()
+
+
+def recorder(
+    bag: str, *, simulator: bool = False, robot: str = ROBOT, namespace: str = '', log_level: str = 'info'
+) -> Process:
+    """The process that records every topic of the graph into a new bag, with the cameras of the robot.
+
+    Args:
+        bag: path of its folder.
+        simulator, robot: as in ``processes``; its drivers are heard by their own names for topics.
+
+    Raises:
+        VlaError: no such robot.
+    """
+    cameras = load_robot(ROBOT if robot == NO_ROBOT else robot).cameras
+    return Process(
+        executable=RECORDER,
+        nodes=(RECORDER,),
+        namespace=namespace,
+        remaps=_remaps(robot, simulator),
+        arguments=(bag, '--cameras', *(camera.name for camera in cameras)),
+        log_level=log_level,
     )
 
 
@@ -205,52 +226,6 @@ def player(
     )
 
 
-def command(
-    executable: str,
-    *,
-    python: str = sys.executable,
-    arguments: Sequence[str] = (),
-    parameter_files: Sequence[Path] = (),
-    parameters: Mapping[str, Value] | None = None,
-    remaps: Sequence[Remap] = (),
-    namespace: str = '',
-    log_level: str = '',
-    enclave: str = '',
-) -> list[str]:
-    """The command line that runs a module of ``vla_ros.nodes`` with the given ROS arguments."""
-    ros: list[str] = []
-    for file in parameter_files:
-        ros += ['--params-file', str(file)]
-    for name, value in (parameters or {}).items():
-        ros += ['-p', f'{name}:={yaml_value(value)}']
-    for source, target in remaps:
-        ros += ['-r', f'{source}:={target}']
-    if namespace.strip('/'):
-        ros += ['-r', f'__ns:=/{namespace.strip("/")}']
-    if log_level:
-        ros += ['--log-level', log_level]
-    if enclave:
-        ros += ['--enclave', enclave]
-    return [python, '-m', f'vla_ros.nodes.{executable}', *arguments, *(['--ros-args', *ros] if ros else [])]
-
-
-def yaml_value(value: Value) -> str:
-    """A parameter value in the YAML that ``-p name:=value`` is read as; floats stay floats, strings stay strings."""
-    if isinstance(value, bool):
-        return 'true' if value else 'false'
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            return '.nan' if math.isnan(value) else ('.inf' if value > 0 else '-.inf')
-        digits = repr(value)
-        return digits if '.' in digits else digits.replace('e', '.0e')
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, str):
-        quoted = json.dumps(value, ensure_ascii=False)
-        return ''.join(c if c.isprintable() else f'\\U{ord(c):08x}' for c in quoted)
-    return f'[{", ".join(yaml_value(item) for item in value)}]'
-
-
 def environment(current: Mapping[str, str], *, simulator: bool = False) -> dict[str, str]:
     """Environment variables to add for the processes of the graph; what a person has set is left alone.
 
@@ -262,7 +237,9 @@ def environment(current: Mapping[str, str], *, simulator: bool = False) -> dict[
     if not any(name in current for name in named) and _free_shared_memory() >= SHARED_MEMORY_NEEDED:
         # Fast DDS 2 (Jazzy) reads the first of these, Fast DDS 3 the second.
         wanted = dict.fromkeys(named[:2], str(config_file(FAST_DDS_PROFILE)))
-    if simulator:
+    if simulator and current.get('ROS_DISTRO') == 'humble':
+        wanted['ROS_LOCALHOST_ONLY'] = '1'
+    elif simulator:
         wanted['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     return {name: value for name, value in wanted.items() if name not in current}
 

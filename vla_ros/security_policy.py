@@ -12,7 +12,7 @@ import argparse
 from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree
 
-from vla_ros.graph import ROBOTS, Remap
+from vla_ros.graph import ROBOT
 from vla_ros.interfaces import (
     COMMANDS,
     MAINTAINER,
@@ -23,6 +23,7 @@ from vla_ros.interfaces import (
     Interface,
     interfaces,
 )
+from vla_ros.robots import Remap, load_robot
 
 VERSION = '0.2.0'
 ROOT = '/vla_ros'
@@ -35,10 +36,10 @@ HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 def rights(
-    *, robot: str | None = 'so101', cameras: Sequence[str] = CAMERAS
+    *, robot: str | None = ROBOT, cameras: Sequence[str] = CAMERAS
 ) -> dict[str, tuple[str, Interface]]:
     """By enclave: the node's name and its interface after the robot's remaps; None is the simulated robot."""
-    remaps = () if robot is None else ROBOTS[robot].remaps
+    remaps = () if robot is None else load_robot(robot).remaps
     found = {}
     for name, interface in interfaces(cameras, simulator=robot is None).items():
         allowed = _remapped(interface, remaps)
@@ -52,7 +53,7 @@ def rights(
 
 def policy(
     *,
-    robot: str | None = 'so101',
+    robot: str | None = ROBOT,
     namespace: str = '/',
     cameras: Sequence[str] = CAMERAS,
 ) -> str:
@@ -97,7 +98,7 @@ def _remapped(interface: Interface, remaps: Sequence[Remap]) -> Interface:
 def main() -> int:
     """Print a policy."""
     parser = argparse.ArgumentParser(prog='python -m vla_ros.security_policy', description='Print a policy.')
-    parser.add_argument('--robot', choices=sorted(ROBOTS), default='so101', help='whose controllers are told')
+    parser.add_argument('--robot', default=ROBOT, help='by name or file, whose controllers are told')
     parser.add_argument('--simulator', action='store_true', help='the simulated robot instead')
     parser.add_argument('--namespace', default='/', help='of all nodes')
     parser.add_argument('--cameras', nargs='+', default=CAMERAS, help="as the bundle's manifest names them")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import time
@@ -10,12 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
+from vla_ros.cli.graph_commands import run, say, status
+from vla_ros.cli.inspect_command import inspect
 from vla_ros.cli.replay_command import replay
 from vla_ros.cli.soak_command import soak
+from vla_ros.cli.terminal import DEFAULT_BUNDLE, Bundle, JsonFile, console, errors, show_numbers, write_json
 from vla_ros.types import VlaError
 
 app = typer.Typer(
@@ -26,14 +26,7 @@ app = typer.Typer(
 evaluations = typer.Typer(no_args_is_help=True, help='Measure a model.')
 app.add_typer(evaluations, name='eval')
 
-console = Console()
-errors = Console(stderr=True)
-
-Bundle = Annotated[str, typer.Option(help='Folder of a model bundle, or the name of one that comes along.')]
-JsonFile = Annotated[Path | None, typer.Option('--json', help='Also write the numbers to this file.')]
 PassOn = {'allow_extra_args': True, 'ignore_unknown_options': True}
-
-DEFAULT_BUNDLE = 'tabletop'
 
 
 @app.command()
@@ -209,83 +202,10 @@ def export(context: typer.Context) -> None:
     pass_to_training(['bundle', *context.args], 'vla_ros train')
 
 
-@app.command()
-def inspect(bundle: Annotated[str, typer.Argument()] = DEFAULT_BUNDLE, json_file: JsonFile = None) -> None:
-    """Show a bundle's manifest and verify its checksums."""
-    from vla_ros.bundle import load_bundle
-    from vla_ros.paths import bundle_directory
-    from vla_ros.viz.manifest_table import manifest_table
-
-    opened = load_bundle(bundle_directory(bundle))
-    console.print(manifest_table(opened))
-    for key in opened.manifest.files:
-        opened.file(key)
-    console.print(f'[green]{len(opened.manifest.files)} files, all as their checksums say[/green]')
-    write_json(json_file, opened.manifest.model_dump(mode='json'))
-
-
-@app.command()
-def run(
-    simulator: Annotated[bool, typer.Option('--simulator', help='Run the simulated robot too.')] = False,
-    bundle: Bundle = DEFAULT_BUNDLE,
-    composed: Annotated[bool, typer.Option('--composed', help='One process for all nodes.')] = False,
-    visualise: Annotated[bool, typer.Option('--visualise', help='Draw for rviz and Foxglove, too.')] = False,
-    namespace: str = '',
-    enable: Annotated[bool, typer.Option('--enable', help='Let the arm move at once.')] = False,
-    parameters: Annotated[Path | None, typer.Option(help='Another ROS parameter file.')] = None,
-    logs: Path = Path('out/run'),
-) -> None:
-    """Run the nodes until Ctrl-C, without a launch system."""
-    from vla_ros.nodes.bringup import require_ros
-
-    require_ros()
-    from vla_ros.nodes.foreground import run_graph
-
-    run_graph(
-        console,
-        logs,
-        simulator=simulator,
-        bundle=bundle,
-        composed=composed,
-        visualise=visualise,
-        namespace=namespace,
-        enable=enable,
-        parameters_file=parameters,
-    )
-
-
-@app.command()
-def status(
-    seconds: Annotated[float, typer.Option(min=0.5, help='How long to listen.')] = 3.0,
-    json_file: JsonFile = None,
-) -> None:
-    """What the running nodes say on /diagnostics."""
-    from vla_ros.nodes.bringup import require_ros
-
-    require_ros()
-    from vla_ros.nodes.foreground import listen
-
-    reports = listen(seconds)
-    if not reports:
-        raise VlaError(f'no node of vla_ros was heard in {seconds:g} s; is ROS_DOMAIN_ID the same here?')
-    for node, values in sorted(reports.items()):
-        show_numbers(node, values)
-    write_json(json_file, reports)
-
-
-@app.command()
-def say(
-    words: Annotated[str, typer.Argument(help='What the robot shall do; empty means stop.')],
-    enable: Annotated[bool, typer.Option('--enable', help='Let the arm move.')] = False,
-    namespace: str = '',
-) -> None:
-    """Give an instruction to the running nodes, and show what they think of it."""
-    from vla_ros.nodes.bringup import require_ros
-
-    require_ros()
-    from vla_ros.nodes.foreground import instruct
-
-    instruct(console, words, enable=enable, namespace=namespace)
+app.command()(inspect)
+app.command()(run)
+app.command()(status)
+app.command()(say)
 
 
 def pass_to_training(arguments: list[str], name: str) -> None:
@@ -297,25 +217,6 @@ def pass_to_training(arguments: list[str], name: str) -> None:
         command.main(args=arguments, prog_name=name, standalone_mode=False)
     except ImportError as error:
         raise VlaError(f"training needs more packages ({error}); pip install 'vla_ros[train]'") from error
-
-
-def show_numbers(title: str, values: dict[str, Any]) -> None:
-    """A small table of names and values."""
-    table = Table(title=escape(title), title_justify='left', show_header=False, box=None)
-    for key, value in values.items():
-        table.add_row(f'[dim]{escape(key)}[/dim]', escape(str(value)))
-    console.print(table)
-
-
-def write_json(path: Path | None, content: Any) -> None:
-    """Write numbers to a file, if there is one to write."""
-    if path is None:
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + '\n', encoding='utf-8')
-    except OSError as error:
-        raise VlaError(f'{path} could not be written: {error.strerror}') from error
 
 
 def main() -> None:

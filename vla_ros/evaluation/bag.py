@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from vla_ros.diagnostics import STATE_TASK, node_and_task
 from vla_ros.evaluation.cdr import stamp_of
 from vla_ros.evaluation.recording import Recording, Timeline, since_arrival
 from vla_ros.types import (
@@ -219,5 +220,7 @@ def _diagnostics(found: list[Event]) -> dict[str, Timeline[dict[str, str]]]:
     by_node: dict[str, list[Event]] = defaultdict(list)
     for time, message in found:
         for status in message.status:
-            by_node[status.name.split(':')[0]].append((time, {'summary': status.message, **_values(status)}))
+            node, task = node_and_task(status.name)
+            if task == STATE_TASK:
+                by_node[node].append((time, {'summary': status.message, **_values(status)}))
     return {name: _line(reports, lambda report: report) for name, reports in by_node.items()}

@@ -15,6 +15,7 @@ from vla_ros.paths import config_file
 from vla_ros.perception.encoder import Encoder
 from vla_ros.reasoning.onnx_reasoner import OnnxReasoner
 from vla_ros.reasoning.reasoner import Reasoner
+from vla_ros.robots import for_robot
 from vla_ros.types import Frame, VisualTokens
 
 
@@ -36,15 +37,16 @@ class Brain:
 
 
 def load_brain(folder: Path, *, seed: int = 0) -> Brain:
-    """The brain of a bundle, with the joint limits and the planning parameters that come with the package.
+    """The brain of a bundle, with its robot's limits and the planning parameters that come with the package.
 
     Raises:
         VlaError: the bundle is not valid, a file is missing or altered, or the limits do not fit its robot.
     """
     bundle = load_bundle(folder)
     manifest = bundle.manifest
-    limits = load_limits(config_file('joint_limits.yaml'), manifest.robot.joints)
-    settings = planner_settings(action_parameters(config_file('vla.params.yaml')), manifest)
+    acting = for_robot(action_parameters(config_file('vla.params.yaml')), manifest)
+    limits = load_limits(acting['limits_file'], manifest.robot.joints)
+    settings = planner_settings(acting, manifest)
     policy = FlowPolicy(bundle)
     return Brain(
         cameras=tuple(camera.name for camera in manifest.cameras),

@@ -15,14 +15,15 @@ from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from vla_ros.action.frozen import FrozenCameras
-from vla_ros.action.guard import GuardReason, Refusal
+from vla_ros.action.guard import GuardReason, GuardSettings, Refusal
 from vla_ros.action.limits import absurdities, load_limits
 from vla_ros.action.motion import Distrust, Motion
 from vla_ros.action.planner import Planner, Policy
 from vla_ros.action.stitch import ExecutingPlan
 from vla_ros.bundle import Bundle
+from vla_ros.diagnostics import LIMITS_TASK, Level, Report
 from vla_ros.nodes import qos
-from vla_ros.nodes.action_settings import SETTINGS, limits_path, planner_settings
+from vla_ros.nodes.action_settings import SETTINGS, planner_settings, values_in_force
 from vla_ros.nodes.bond import Life
 from vla_ros.nodes.image_messages import matrix_from_message
 from vla_ros.nodes.joint_messages import joints_from_message, trajectory_message
@@ -31,6 +32,7 @@ from vla_ros.nodes.limits_messages import limits_message
 from vla_ros.nodes.main import run
 from vla_ros.nodes.messages import nanoseconds
 from vla_ros.nodes.model import open_bundle, require_made_with, tell_providers
+from vla_ros.nodes.topic_status import Acceptable
 from vla_ros.nodes.worker import LatestWorker
 from vla_ros.perception.rate_gate import RateGate
 from vla_ros.types import NANOSECONDS, Thought, VisualTokens, VlaError, require_shape
@@ -70,7 +72,8 @@ class ActionNode(VlaNode):
         self._manifest = bundle.manifest
         self._names = bundle.manifest.robot.joints
         self._cameras = {camera.name: bundle.rows_of((camera.name,)) for camera in bundle.manifest.cameras}
-        limits = load_limits(limits_path(self), self._names)
+        self._limits_file = str(values_in_force(self, bundle.manifest)['limits_file'])
+        limits = load_limits(self._limits_file, self._names)
         for sentence in absurdities(limits):
             self.get_logger().warning(sentence)
         policy = self._make_policy(
@@ -134,6 +137,26 @@ class ActionNode(VlaNode):
         if self.is_active and self.bond.lost:
             self.refuse('peer_lost', self.bond.lost)  # for as long as it lasts
 
+    def expect(self) -> None:
+        """Tokens and joint states so often that none gets too old before the next."""
+        slack = GuardSettings.clock_slack
+        for stream, parameter in (('tokens', 'max_token_age'), ('joint states', 'max_joint_state_age')):
+            longest = self.setting(parameter)
+            self.health.expect(stream, Acceptable(slowest=1 / longest, oldest=longest, newest=slack))
+
+    def tasks(self) -> dict[str, Report]:
+        """The limits in force, one value a joint, and what else the robot's file decided."""
+        if not self.is_active:
+            return {}
+        values = {
+            'limits_file': self._limits_file,
+            'start_jump': str(
+                np.broadcast_to(self._planner.settings.stitch.start_jump, len(self._names)).tolist()
+            ),
+            **dict(sentence.split(': ', 1) for sentence in self._planner.limits.describe()),
+        }
+        return {LIMITS_TASK: Report(Level.OK, 'in force', values)}
+
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         if request.data:
             problem = self._motion.enable()
@@ -158,7 +181,7 @@ class ActionNode(VlaNode):
         require_shape('tokens', rows, (self._manifest.tokens.rows, self._manifest.tokens.width))
         require_made_with('tokens', message, self._manifest)
         tokens = VisualTokens(nanoseconds(message.header.stamp), rows)
-        self.health.tick('tokens')
+        self.health.tick('tokens', self.age(tokens.stamp))
         if self._shows_the_past(tokens):
             return
         if not self._motion.hear_tokens(tokens.stamp):
@@ -192,7 +215,7 @@ class ActionNode(VlaNode):
         if message.name and not set(self._names) & set(message.name):
             return  # of another part of the robot
         sample = joints_from_message(message, self._names)
-        self.health.tick('joint states')
+        self.health.tick('joint states', self.age(sample.stamp))
         distrust = self._motion.hear_joints(sample)
         if distrust is Distrust.WENT_BACK:
             self.refuse('clock_went_back', 'joint states went back in time; disarmed')

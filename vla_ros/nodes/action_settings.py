@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 from vla_ros.action import settings
 from vla_ros.action.guard import GuardSettings
@@ -14,12 +14,21 @@ from vla_ros.bundle import Manifest
 from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.nodes.model import MODEL_SETTINGS
 from vla_ros.nodes.parameters import Setting
-from vla_ros.paths import config_file
+from vla_ros.robots import for_robot
+from vla_ros.types import VlaError
 
 SETTINGS = (
     *MODEL_SETTINGS,
     Setting(
-        'limits_file', 'joint_limits.yaml', "Joint limits with MoveIt's keys: a path, or a file in config/."
+        'robot',
+        '',
+        'Name of a robot in config/robots, or the path of such a file; empty: the one that the bundle names. '
+        'A bundle for another arm is refused.',
+    ),
+    Setting(
+        'limits_file',
+        '',
+        "Joint limits with MoveIt's keys: a path, or a file in config/; empty: that of the robot.",
     ),
     Setting('start_enabled', False, 'Enable the arm on activation, without a call of action/enable.'),
     Setting('replan_rate', 8.0, 'Plans a second at most.', 0.5, 100.0, live=True, unit='1/s'),
@@ -60,7 +69,15 @@ SETTINGS = (
         live=True,
         unit='rad',
     ),
-    Setting('seed', 0, 'With the stamp of the tokens, it makes the noise of the flow.', 0, 2**31, live=True),
+    Setting(
+        'seed',
+        0,
+        'With the stamp of the tokens, it makes the noise of the flow.',
+        0,
+        2**31,
+        live=True,
+        unit='1',
+    ),
     Setting('dry_run', False, 'Publish plans on action/dry_run instead of joint_trajectory.', live=True),
     Setting(
         'stamp_plans',
@@ -89,8 +106,9 @@ SETTINGS = (
     ),
     Setting(
         'start_jump',
-        list(settings.START_JUMP),
-        'Where plan and measurement differ more (one value or one a joint), start from the measured state.',
+        [0.0],
+        'Where plan and measurement differ more (one value or one a joint), start from the measured state; '
+        '0: as the file of the robot says.',
         0.0,
         10.0,
         unit='rad',
@@ -105,25 +123,30 @@ SETTINGS = (
     Setting(
         'ensemble_decay',
         settings.ENSEMBLE_DECAY,
-        "m of ACT's weights exp(-m i), the oldest chunk is 0.",
+        "The m of ACT's weights exp(-m i); the oldest chunk is 0.",
         0.0,
         1.0,
         live=True,
+        unit='1',
     ),
 )
 
 
-def limits_path(node: VlaNode) -> Path:
-    """The file that ``limits_file`` names; a name without a folder is one of those in config/.
+def values_in_force(node: VlaNode, manifest: Manifest) -> dict[str, Any]:
+    """The present values of the node's parameters, with what they leave to the robot. See ``vla_ros.robots``.
 
     Raises:
-        VlaError: there is no such file in config/. No limits, no motion.
+        VlaError: no such robot, no file of limits (no limits, no motion), or a bundle for another arm.
     """
-    named = Path(node.setting('limits_file')).expanduser()
-    return config_file(named.name) if named.parent == Path('.') else named
+    values = for_robot({setting.name: node.setting(setting.name) for setting in SETTINGS}, manifest)
+    if not values['limits_file']:
+        raise VlaError(
+            f"parameter 'limits_file': expected a file, since no robot {manifest.robot.name!r} is known, found ''; "
+            'without limits nothing moves'
+        )
+    return values
 
 
 def planner_settings(node: VlaNode, manifest: Manifest) -> PlannerSettings:
     """How to plan, by the present values of the node's parameters. See ``vla_ros.action.settings``."""
-    values = {setting.name: node.setting(setting.name) for setting in SETTINGS}
-    return settings.planner_settings(values, manifest)
+    return settings.planner_settings(values_in_force(node, manifest), manifest)

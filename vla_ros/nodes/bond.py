@@ -11,12 +11,12 @@ import threading
 from collections.abc import Callable, Sequence
 from enum import Enum
 
-from rclpy.event_handler import QoSLivelinessChangedInfo, SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from std_msgs.msg import Empty
 
 from vla_ros.nodes import qos
+from vla_ros.nodes.distributions import QoSLivelinessChangedInfo, SubscriptionEventCallbacks
 
 
 class Life(Enum):

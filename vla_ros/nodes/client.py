@@ -10,16 +10,17 @@ from types import TracebackType
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.parameter_client import AsyncParameterClient
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
+from vla_ros.diagnostics import HARDWARE_ID, STATE_TASK, Level, Report, node_and_task
 from vla_ros.nodes import qos
 from vla_ros.nodes.joining import join_graph
 from vla_ros.nodes.messages import nanoseconds
@@ -39,7 +40,8 @@ class State:
         trace: the chain of thought so far.
         decisions: all of them, with the time of arrival.
         scores: values of the referee's reports, with the time of arrival.
-        reports: by node, the summary and values of its last diagnostics.
+        reports: by node of the namespace, the summary and values of its state, as it told last.
+        statuses: by 'node: task', the last report of all nodes in all namespaces, with the time of arrival.
         tokens: stamp in nanoseconds of the newest visual tokens.
         now: seconds of simulated time, as of the referee's last report.
     """
@@ -48,6 +50,7 @@ class State:
     decisions: list[tuple[float, Decision]] = field(default_factory=list)
     scores: list[tuple[float, dict[str, str]]] = field(default_factory=list)
     reports: dict[str, dict[str, str]] = field(default_factory=dict)
+    statuses: dict[str, tuple[float, Report]] = field(default_factory=dict)
     tokens: int = 0
     now: float = 0.0
 
@@ -62,6 +65,7 @@ class Client:
         self._context = Context()
         join_graph(context=self._context)
         self._node = Node('person', namespace=namespace, context=self._context)
+        self._namespace = self._node.get_namespace().strip('/')
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
         self._instruction = self._node.create_publisher(String, 'instruction', qos.LATCHED)
@@ -71,7 +75,7 @@ class Client:
         listen(DiagnosticArray, 'simulator/score', self._on_score, qos.SCORE)
         listen(DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.DIAGNOSTICS)
         listen(Image, 'perception/tokens', self._on_tokens, qos.STREAM_IN)
-        self._parameters: dict[str, AsyncParameterClient] = {}
+        self._parameters: dict[str, Any] = {}
         self._thread = threading.Thread(target=self._spin, name='client')
         self._thread.start()
 
@@ -130,13 +134,14 @@ class Client:
 
     def set_parameters(self, node: str, values: Mapping[str, bool | int | float | str]) -> None:
         """Set parameters of a node; VlaError with the reason if one is declined."""
-        if node not in self._parameters:  # six services each, which nothing ever closes
-            self._parameters[node] = AsyncParameterClient(self._node, node)
+        if node not in self._parameters:
+            self._parameters[node] = self._node.create_client(SetParameters, f'{node}/set_parameters')
         client = self._parameters[node]
-        if not client.wait_for_services(SERVICE_TIMEOUT):
-            raise VlaError(f'{node}: its parameter services did not appear within {SERVICE_TIMEOUT:g} s')
+        if not client.wait_for_service(SERVICE_TIMEOUT):
+            raise VlaError(f'{node}: its parameter service did not appear within {SERVICE_TIMEOUT:g} s')
         parameters = [Parameter(name, value=value) for name, value in values.items()]
-        response = self._result(client.set_parameters(parameters), f'{node}: set_parameters')
+        request = SetParameters.Request(parameters=[each.to_parameter_msg() for each in parameters])
+        response = self._result(client.call_async(request), f'{node}: set_parameters')
         for parameter, result in zip(parameters, response.results):
             if not result.successful:
                 raise VlaError(f'{node}: parameter {parameter.name!r} was declined: {result.reason}')
@@ -260,10 +265,15 @@ class Client:
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         with self._changed:
             for status in message.status:
-                if status.hardware_id != 'vla_ros':
+                if status.hardware_id != HARDWARE_ID:
                     continue
-                node = status.name.split(':')[0].split('/')[-1]
-                self.state.reports[node] = {'summary': status.message, **values_of(status)}
+                values = values_of(status)
+                report = Report(Level(status.level[0]), status.message, values)
+                self.state.statuses[status.name] = (time.monotonic(), report)
+                node, task = node_and_task(status.name)
+                namespace, _, name = node.rpartition('/')
+                if task == STATE_TASK and namespace == self._namespace:
+                    self.state.reports[name] = {'summary': status.message, **values}
             self._changed.notify_all()
 
 

@@ -22,6 +22,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image, JointState
 
 from vla_ros.nodes import qos
+from vla_ros.nodes.distributions import after_change
 from vla_ros.nodes.executor import spinning
 from vla_ros.nodes.fault_spoilers import CAMERAS, CLOCK, JOINT_STATES, SPOILERS, THOUGHT, TOKENS, Spoil
 from vla_ros.nodes.parameters import Setting, declare
@@ -79,7 +80,7 @@ class FaultInjector(Node):
         declare(self, SETTINGS)
         self._relays = {topic: Relay(self, topic) for topic in RELAYED}
         self._flood: Flood | None = None
-        self.add_post_set_parameters_callback(self._on_parameters)
+        after_change(self, self._on_parameters)
 
     def close(self) -> None:
         """End what runs beside the relays."""

@@ -1,4 +1,4 @@
-"""The graph in the foreground of a terminal, and a look at one that runs elsewhere."""
+"""The graph in the foreground of a terminal, and a word to one that runs elsewhere."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def run_graph(
     logs: Path,
     *,
     simulator: bool,
+    robot: str,
     bundle: str,
+    providers: str,
     composed: bool,
     visualise: bool,
     namespace: str,
@@ -34,14 +36,16 @@ def run_graph(
     """Run the nodes until SIGINT or SIGTERM.
 
     Raises:
-        VlaError: a node does not start or dies.
+        VlaError: no such robot or bundle, the bundle is made for another robot, or a node does not start or dies.
     """
     prepare_environment(simulator=simulator, own_domain=False)
     processes = graph.processes(
         simulator=simulator,
         composed=composed,
         visualise=visualise,
+        robot=robot,
         bundle=bundle,
+        providers=providers,
         namespace=namespace,
         parameters_file=parameters_file,
     )
@@ -92,11 +96,3 @@ def instruct(console: Console, words: str, *, enable: bool, namespace: str) -> N
         decision = answers()[0]
         console.print(escape(decision.trace), style='dim', highlight=False)
         console.print(f'[bold]{decision.verdict.value}[/bold]: {escape(decision.subtask)}', highlight=False)
-
-
-def listen(seconds: float) -> dict[str, dict[str, str]]:
-    """What the nodes of a running graph said on /diagnostics in the last ``seconds``, by node."""
-    prepare_environment(simulator=False, own_domain=False)
-    with Client() as client:
-        client.wait(lambda: False, seconds)
-        return {node: dict(values) for node, values in client.state.reports.items()}

@@ -6,32 +6,16 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import IntEnum
 
 import numpy as np
+
+from vla_ros.diagnostics import Level, Report
+from vla_ros.nodes.topic_status import Acceptable, TopicStatus
 
 WINDOW = 5.0  # seconds over which rates are taken and for which a refusal keeps the level at WARN
 SAMPLES = 2000  # latencies kept for the percentiles
 LATEST = 20  # latencies that are reported one by one, for whoever wants them of a time of his own
 LOG_PAUSE = 5.0  # seconds between two log lines for the same reason
-
-
-class Level(IntEnum):
-    """As in diagnostic_msgs/DiagnosticStatus."""
-
-    OK = 0
-    WARN = 1
-    ERROR = 2
-
-
-@dataclass(frozen=True)
-class Report:
-    """One look at the node's health: ``values`` are key and value as text."""
-
-    level: Level
-    summary: str
-    values: dict[str, str] = field(default_factory=dict)
 
 
 class Health:
@@ -41,6 +25,7 @@ class Health:
         self._clock = clock
         self._lock = threading.Lock()
         self._events: dict[str, deque[float]] = {}
+        self._topics: dict[str, TopicStatus] = {}
         self._latencies: dict[str, deque[float]] = {}
         self._latency_counts: Counter[str] = Counter()
         self._notes: dict[str, str] = {}
@@ -49,10 +34,30 @@ class Health:
         self._last: tuple[Level, str, float] | None = None
         self._broken: str | None = None
 
-    def tick(self, stream: str) -> None:
-        """One event of a stream whose rate is reported."""
+    def tick(self, stream: str, age: float | None = None) -> None:
+        """One event of a stream whose rate is reported; ``age`` is the clock minus its stamp in seconds."""
         with self._lock:
-            self._events.setdefault(stream, deque(maxlen=SAMPLES)).append(self._clock())
+            now = self._clock()
+            self._events.setdefault(stream, deque(maxlen=SAMPLES)).append(now)
+            if stream in self._topics:
+                self._topics[stream].tick(now, age)
+
+    def expect(self, stream: str, acceptable: Acceptable) -> None:
+        """Report on a stream by itself, from now on, as on a topic that is to be like this."""
+        with self._lock:
+            topic = self._topics.setdefault(stream, TopicStatus(acceptable, self._clock()))
+            topic.acceptable = acceptable
+
+    def expect_nothing(self) -> None:
+        """Report on no stream by itself any more."""
+        with self._lock:
+            self._topics.clear()
+
+    def topics(self) -> dict[str, Report]:
+        """How the streams are of which something is expected."""
+        with self._lock:
+            now = self._clock()
+            return {stream: topic.report(now) for stream, topic in self._topics.items()}
 
     def latency(self, name: str, seconds: float) -> None:
         """One measured duration; its percentiles are reported in milliseconds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -13,11 +14,12 @@ from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
 
+from vla_ros.diagnostics import HARDWARE_ID, STATE_TASK, TOPIC_TASK, Level, Report, status_name
 from vla_ros.nodes import qos
 from vla_ros.nodes.bond import Bond, Life
-from vla_ros.nodes.health import Health, Level
-from vla_ros.nodes.messages import diagnostics_message
-from vla_ros.nodes.parameters import Setting, Value, declare
+from vla_ros.nodes.health import Health
+from vla_ros.nodes.messages import diagnostic_status, diagnostics_array
+from vla_ros.nodes.parameters import Setting, declare
 from vla_ros.types import NANOSECONDS, VlaError
 
 AUTOSTART = Setting('autostart', True, 'Configure and activate without waiting for a lifecycle manager.')
@@ -83,6 +85,10 @@ class VlaNode(LifecycleNode):
         """The node's clock in nanoseconds."""
         return int(self.get_clock().now().nanoseconds)
 
+    def age(self, stamp: int) -> float:
+        """Seconds from a stamp to now; infinite for the stamp zero, which says nothing."""
+        return (self.now() - stamp) / NANOSECONDS if stamp else math.inf
+
     def note_age(self, name: str, stamp: int | None) -> None:
         """Show on /diagnostics how old the newest of something is."""
         age = 'none' if stamp is None else f'{(self.now() - stamp) / NANOSECONDS:.3f}'
@@ -128,23 +134,35 @@ class VlaNode(LifecycleNode):
         destroy = self._topics.pop(topic)
         destroy(topic)
 
+    def expect(self) -> None:
+        """Tell ``self.health`` what the topics are to be like, by the parameters of now; only while active."""
+
+    def tasks(self) -> dict[str, Report]:
+        """More on /diagnostics than the state of the node and of its topics: report by name of the task."""
+        return {}
+
     def publish_diagnostics(self) -> None:
-        """Tell the state of things on /diagnostics."""
+        """Tell the state of things on /diagnostics, as diagnostic_updater would: a task each, named 'node: task'."""
         self.observe()
+        if self.is_active:
+            self.expect()
         for name, life in self.bond.lives.items():
             self.health.note(f'peer {name}', life.value)
         report = self.health.report()
-        values: dict[str, Value] = {'lifecycle': self._state_machine.current_state[1], **report.values}
-        self._diagnostics.publish(
-            diagnostics_message(
-                f'{self.get_fully_qualified_name().lstrip("/")}: vla_ros',
-                bytes([report.level]),
-                report.summary,
-                values,
-                self.now(),
-                hardware_id='vla_ros',
+        values = {'lifecycle': self._state_machine.current_state[1], **report.values}
+        tasks = {
+            STATE_TASK: Report(report.level, report.summary, values),
+            **{f'{stream}{TOPIC_TASK}': topic for stream, topic in self.health.topics().items()},
+            **self.tasks(),
+        }
+        node = self.get_fully_qualified_name()
+        statuses = [
+            diagnostic_status(
+                status_name(node, task), bytes([told.level]), told.summary, told.values, HARDWARE_ID
             )
-        )
+            for task, told in tasks.items()
+        ]
+        self._diagnostics.publish(diagnostics_array(statuses, self.now()))
 
     def shut_down(self) -> threading.Event:
         """Leave things safe and let go of everything, soon, in any state; the event tells when it is done."""
@@ -181,6 +199,7 @@ class VlaNode(LifecycleNode):
             super().on_deactivate(state)
             return TransitionCallbackReturn.FAILURE
         self.is_active = True
+        self.expect()
         self.bond.show_life()
         self.health.broken(None)
         return result
@@ -225,6 +244,7 @@ class VlaNode(LifecycleNode):
         if not self.is_active:
             return
         self.is_active = False
+        self.health.expect_nothing()
         try:
             self.wind_down()
         except Exception as error:

@@ -47,7 +47,7 @@ def live_replay(
     prepare_environment(simulator=True, own_domain=True)
     processes = graph.processes(
         simulator=False,
-        robot='none',
+        robot=graph.NO_ROBOT,
         bundle=str(bundle),
         use_sim_time=True,
         parameters_file=parameters,

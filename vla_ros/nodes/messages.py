@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -46,11 +46,20 @@ def decision_message(
 def diagnostics_message(
     name: str, level: bytes, summary: str, values: Mapping[str, object], stamp: int, hardware_id: str = ''
 ) -> DiagnosticArray:
-    """One status as an array of its own, as /diagnostics wants it."""
+    """One status as an array of its own."""
+    return diagnostics_array([diagnostic_status(name, level, summary, values, hardware_id)], stamp)
+
+
+def diagnostic_status(
+    name: str, level: bytes, summary: str, values: Mapping[str, object], hardware_id: str = ''
+) -> DiagnosticStatus:
+    """What one task says; ``name`` is 'node: task'."""
     pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
-    message = DiagnosticArray()
+    return DiagnosticStatus(level=level, name=name, message=summary, hardware_id=hardware_id, values=pairs)
+
+
+def diagnostics_array(statuses: Sequence[DiagnosticStatus], stamp: int) -> DiagnosticArray:
+    """What several tasks of a node say at once, as /diagnostics wants it."""
+    message = DiagnosticArray(status=list(statuses))
     message.header.stamp = time_message(stamp)
-    message.status.append(
-        DiagnosticStatus(level=level, name=name, message=summary, hardware_id=hardware_id, values=pairs)
-    )
     return message

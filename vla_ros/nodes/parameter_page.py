@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
@@ -61,6 +63,39 @@ def page() -> str:
     reasons = [(f'`{reason.value}`', reason.meaning, reason.remedy) for reason in GuardReason]
     parts.append(f'{REFUSALS}\n{table(("reason", "meaning", "what to do"), reasons)}')
     return '\n'.join(parts)
+
+
+def incomplete(setting: Setting) -> list[str]:
+    """What a person would miss in the description of a parameter; empty if it is complete.
+
+    A number has a finite range and a unit, '1' if it counts or compares; a text has choices or says in words what it
+    may be.
+    """
+    values = setting.default if isinstance(setting.default, list) else [setting.default]
+    numbers = [v for v in values if isinstance(v, (int, float)) and not isinstance(v, bool)]
+    numeric = bool(values) and len(numbers) == len(values)
+    bounds = [bound for bound in (setting.minimum, setting.maximum) if bound is not None]
+    found = []
+    if not re.fullmatch('[a-z][a-z0-9_]*', setting.name):
+        found.append('name: expected words in lower case with underscores')
+    if not re.fullmatch(r'[A-Z\'].*\.', setting.description):
+        found.append('description: expected a sentence')
+    if not values:
+        found.append('default: expected at least one value')
+    if not numeric:
+        found += ['range: expected none, since it is no number'] if bounds else []
+        found += ['unit: expected none, since it is no number'] if setting.unit else []
+    elif len(bounds) < 2 or not all(map(math.isfinite, bounds)) or bounds[0] >= bounds[1]:
+        found.append('range: expected two finite numbers, the smaller one first')
+    elif isinstance(setting.default, int) and not all(float(bound).is_integer() for bound in bounds):
+        found.append('range: expected whole numbers, as the parameter is one')
+    elif any(not bounds[0] <= number <= bounds[1] for number in numbers):
+        found.append('default: expected a value in the range')
+    if numeric and not setting.unit:
+        found.append("unit: expected one, or '1'")
+    if setting.choices and setting.default not in setting.choices:
+        found.append('default: expected one of the choices')
+    return found
 
 
 def sentence(words: str) -> str:

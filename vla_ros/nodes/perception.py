@@ -28,6 +28,7 @@ from vla_ros.nodes.main import run
 from vla_ros.nodes.messages import nanoseconds
 from vla_ros.nodes.model import MODEL_SETTINGS, open_bundle, tell_providers
 from vla_ros.nodes.parameters import Setting
+from vla_ros.nodes.topic_status import Acceptable
 from vla_ros.nodes.worker import LatestWorker
 from vla_ros.perception.blank import contrast
 from vla_ros.perception.encoder import Encoder
@@ -153,6 +154,14 @@ class PerceptionNode(VlaNode):
             self.health.note('frames dropped without partner', self._intake.unmatched)
             self.health.note('sets dropped for newer ones', self._worker.replaced)
 
+    def expect(self) -> None:
+        """Frames so often that none gets too old before the next; tokens not more often than ``rate``."""
+        longest = self.setting('max_frame_age')
+        for name in self._cameras:
+            wanted = Acceptable(slowest=1 / longest, oldest=longest, newest=longest)
+            self.health.expect(f'camera {name}', wanted)
+        self.health.expect('tokens', Acceptable(fastest=self.setting('rate')))
+
     def _loaded_encoder(self, bundle: Bundle) -> VisionEncoder:
         encoder = self._make_encoder(
             bundle, self.setting('provider'), allow_fallback=self.setting('allow_provider_fallback')
@@ -174,8 +183,8 @@ class PerceptionNode(VlaNode):
             self._rectifiers[camera] = Rectifier(model)
 
     def _on_image(self, camera: str, message: Any) -> None:
-        self.health.tick(f'camera {camera}')
         stamp = nanoseconds(message.header.stamp)
+        self.health.tick(f'camera {camera}', self.age(stamp))
         settings = IntakeSettings(*(self.setting(name) for name in ('rate', 'slop', 'max_frame_age')))
         matched = self._intake.add(camera, stamp, self.now(), _Snapshot(camera, stamp, message), settings)
         if matched is not None and self._worker is not None:

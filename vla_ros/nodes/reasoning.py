@@ -22,6 +22,7 @@ from vla_ros.nodes.main import run
 from vla_ros.nodes.messages import decision_message, nanoseconds
 from vla_ros.nodes.model import MODEL_SETTINGS, open_bundle, require_made_with, tell_providers
 from vla_ros.nodes.parameters import Setting
+from vla_ros.nodes.topic_status import Acceptable
 from vla_ros.nodes.worker import LatestWorker
 from vla_ros.perception.rate_gate import RateGate
 from vla_ros.reasoning.orders import STOP, Order, ReasoningSettings, order_of, rows_to_act_on
@@ -144,6 +145,11 @@ class ReasoningNode(VlaNode):
         self.health.note('instruction', order.words if order is not None else '')
         self.health.note('chains of thought pre-empted', self._preempted)
 
+    def expect(self) -> None:
+        """Tokens so often that none gets too old before the next."""
+        longest = self.setting('max_token_age')
+        self.health.expect('tokens', Acceptable(slowest=1 / longest, oldest=longest))
+
     def _on_instruction(self, message: String) -> None:
         order = order_of(message.data, self.setting('max_instruction_length'))
         if isinstance(order, Decision):
@@ -163,7 +169,7 @@ class ReasoningNode(VlaNode):
         require_shape('tokens', rows, (self._manifest.tokens.rows, self._manifest.tokens.width))
         require_made_with('tokens', message, self._manifest)
         self._tokens = VisualTokens(nanoseconds(message.header.stamp), rows)
-        self.health.tick('tokens')
+        self.health.tick('tokens', self.age(self._tokens.stamp))
         if self._order is not None:
             self._ask(self._tokens)
 

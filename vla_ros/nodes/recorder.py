@@ -24,6 +24,7 @@ from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
+from vla_ros.nodes.distributions import with_arrival
 from vla_ros.nodes.joining import join_graph
 from vla_ros.types import VlaError
 
@@ -198,11 +199,10 @@ def subscribe(node: Node, recorder: Recorder, wanted: Sequence[Channel]) -> None
 
 
 def _receiver(node: Node, recorder: Recorder, connection: Any) -> Any:
-    def receive(serialised: bytes, info: dict[str, Any]) -> None:
-        received = info['received_timestamp'] or node.get_clock().now().nanoseconds
-        recorder.add(connection, received, serialised)
+    def receive(serialised: bytes, received: int) -> None:
+        recorder.add(connection, received or node.get_clock().now().nanoseconds, serialised)
 
-    return receive
+    return with_arrival(receive)
 
 
 def main() -> int:

@@ -19,6 +19,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from vla_ros.evaluation.motion_log import MotionWriter
 from vla_ros.nodes import qos
+from vla_ros.nodes.distributions import after_change
 from vla_ros.nodes.heap import give_back
 from vla_ros.nodes.image_messages import camera_info_message, image_message
 from vla_ros.nodes.joint_messages import joints_message
@@ -43,12 +44,14 @@ from vla_ros.sim.trajectory_message import TrajectoryMessage, TrajectoryPoint, T
 from vla_ros.types import NANOSECONDS, JointSample, VlaError
 
 SETTINGS = (
-    Setting('seed', 1_000_000, 'Of the scene; takes effect with simulator/reset.', 0, 2**62, live=True),
+    Setting(
+        'seed', 1_000_000, 'Of the scene; takes effect with simulator/reset.', 0, 2**62, live=True, unit='1'
+    ),
     Setting('task', '', "What the referee judges, as 'touch:red cube'; begins anew when set.", live=True),
     Setting(
         'time_limit', 0.0, 'Of the next task; 0 is the limit of its kind.', 0.0, 600.0, live=True, unit='s'
     ),
-    Setting('speed', 1.0, 'Simulated seconds a second at most.', 0.05, 20.0, live=True),
+    Setting('speed', 1.0, 'Simulated seconds a second at most.', 0.05, 20.0, live=True, unit='1'),
     Setting(
         'camera_rate',
         20.0,
@@ -95,7 +98,7 @@ class SimulatorNode(VlaNode):
         self._picture_taken = threading.Event()
         self._episode = self._trial = self._saved = 0
         self.create_service(Trigger, 'simulator/reset', self._on_reset)
-        self.add_post_set_parameters_callback(self._on_parameters)
+        after_change(self, self._on_parameters)
 
     def set_up(self) -> None:
         """Stand up the first scene and open the topics."""

@@ -14,8 +14,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from vla_ros.viz.style import ACCENT, AMBER, FAINT, GREEN, RED, TEXT, Colour
-from vla_ros.viz.trace_text import spans
+from vla_ros.viz.colours import ACCENT, AMBER, FAINT, GREEN, RED, TEXT, Colour
+from vla_ros.viz.trace_spans import spans
 
 PERIOD = 0.1  # seconds between two drawings
 VERDICT_COLOURS = {'go': GREEN, 'done': GREEN, 'refused': RED, 'failed': RED}

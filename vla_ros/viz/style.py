@@ -10,27 +10,18 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from vla_ros.types import ImageArray
-
-Colour = tuple[int, int, int]
-
-BACKGROUND: Colour = (13, 17, 23)
-PANEL: Colour = (22, 27, 34)
-EDGE: Colour = (48, 54, 61)
-TEXT: Colour = (230, 237, 243)
-MUTED: Colour = (125, 133, 144)
-FAINT: Colour = (80, 88, 98)
-ACCENT: Colour = (88, 166, 255)
-GREEN: Colour = (63, 185, 80)
-RED: Colour = (248, 81, 73)
-AMBER: Colour = (210, 153, 34)
-JOINT_COLOURS: tuple[Colour, ...] = (
-    (88, 166, 255),
-    (255, 166, 87),
-    (126, 231, 135),
-    (255, 123, 114),
-    (210, 168, 255),
-    (121, 218, 219),
-)
+from vla_ros.viz.colours import ACCENT as ACCENT
+from vla_ros.viz.colours import AMBER as AMBER
+from vla_ros.viz.colours import BACKGROUND as BACKGROUND
+from vla_ros.viz.colours import EDGE as EDGE
+from vla_ros.viz.colours import FAINT as FAINT
+from vla_ros.viz.colours import GREEN as GREEN
+from vla_ros.viz.colours import JOINT_COLOURS as JOINT_COLOURS
+from vla_ros.viz.colours import MUTED as MUTED
+from vla_ros.viz.colours import PANEL as PANEL
+from vla_ros.viz.colours import RED as RED
+from vla_ros.viz.colours import TEXT as TEXT
+from vla_ros.viz.colours import Colour as Colour
 
 FONT_FILES = {
     'regular': 'DejaVuSans.ttf',

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vla_ros.graph import ROBOTS
+from vla_ros.robots import load_robot, robot_names
 from vla_ros.types import VlaError
 
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
@@ -112,7 +112,7 @@ def find_layout(
             "the bag has no instruction; say one with --instruction 'touch the red cube', or name its topic with "
             "--remap 'instruction:=/the/topic'"
         )
-    elsewhere = {to for robot in ROBOTS.values() for name, to in robot.remaps if name == 'joint_trajectory'}
+    elsewhere = {load_robot(name).controller.topic for name in robot_names()}
     return Layout(
         images,
         calibrations,

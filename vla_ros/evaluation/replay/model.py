@@ -19,6 +19,7 @@ from vla_ros.perception.intake import IntakeSettings
 from vla_ros.reasoning.onnx_reasoner import OnnxReasoner
 from vla_ros.reasoning.orders import ReasoningSettings
 from vla_ros.reasoning.reasoner import Reasoner
+from vla_ros.robots import for_robot
 from vla_ros.types import Frame, VisualTokens
 
 REPLAN_RATE = 8.0  # 1/s, as the default of the action node
@@ -63,8 +64,8 @@ def load_model(folder: Path, parameters_file: Path | None = None) -> Model:
     bundle = load_bundle(folder)
     manifest = bundle.manifest
     file = parameters_file or config_file(PARAMETERS_FILE)
-    acting = action_parameters(file)
-    limits = load_limits(_limits_file(acting), manifest.robot.joints)
+    acting = for_robot(action_parameters(file), manifest)
+    limits = load_limits(acting['limits_file'], manifest.robot.joints)
     settings = planner_settings(acting, manifest)
     policy = FlowPolicy(bundle)
     return Model(
@@ -85,8 +86,3 @@ def load_model(folder: Path, parameters_file: Path | None = None) -> Model:
 def _chosen(kind: Any, parameters: Mapping[str, Any]) -> Any:
     """Settings with those of their fields that the parameters name."""
     return kind(**{name: parameters[name] for name in kind.__dataclass_fields__ if name in parameters})
-
-
-def _limits_file(parameters: Mapping[str, Any]) -> Path:
-    named = Path(str(parameters.get('limits_file', 'joint_limits.yaml'))).expanduser()
-    return config_file(named.name) if named.parent == Path('.') else named

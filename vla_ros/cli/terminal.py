@@ -1,0 +1,41 @@
+"""What the commands share: two consoles, two options, numbers as a table and as a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from vla_ros.types import VlaError
+
+console = Console()
+errors = Console(stderr=True)
+
+Bundle = Annotated[str, typer.Option(help='Folder of a model bundle, or the name of one that comes along.')]
+JsonFile = Annotated[Path | None, typer.Option('--json', help='Also write the numbers to this file.')]
+
+DEFAULT_BUNDLE = 'tabletop'
+
+
+def show_numbers(title: str, values: dict[str, Any]) -> None:
+    """A small table of names and values."""
+    table = Table(title=escape(title), title_justify='left', show_header=False, box=None)
+    for key, value in values.items():
+        table.add_row(f'[dim]{escape(key)}[/dim]', escape(str(value)))
+    console.print(table)
+
+
+def write_json(path: Path | None, content: Any) -> None:
+    """Write numbers to a file, if there is one to write."""
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + '\n', encoding='utf-8')
+    except OSError as error:
+        raise VlaError(f'{path} could not be written: {error.strerror}') from error

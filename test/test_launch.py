@@ -373,7 +373,11 @@ def test_a_simulated_robot_alone_is_its_driver_its_controller_and_its_frames_off
 
     assert 'ROS_AUTOMATIC_DISCOVERY_RANGE' in {action.values[0] for action in variables}
     assert (kind(robot), robot.options['executable']) == ('LifecycleNode', 'simulator')
-    assert robot.options['parameters'][-1] == {'use_sim_time': True, 'publish_clock': True}
+    assert robot.options['parameters'][-1] == {
+        'robot': 'so101',
+        'use_sim_time': True,
+        'publish_clock': True,
+    }
     assert frames.options['package'] == 'robot_state_publisher'
     assert kind(start_of('sim.launch.py', state_publisher='false')[-1]) == 'LifecycleNode'
 

@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from vla_ros.cli.replay_command import replay
+from vla_ros.cli.replay_faults_command import replay_faults
 from vla_ros.types import VlaError
 
 app = typer.Typer(
@@ -60,6 +61,7 @@ def demo(
 
 
 app.command()(replay)
+evaluations.command('replay')(replay_faults)
 
 
 @evaluations.command()

@@ -14,8 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from vla_ros.cli.replay_command import replay
-from vla_ros.cli.replay_faults_command import replay_faults
+from vla_ros.cli.replay_faults_command import add_replay_commands
 from vla_ros.types import VlaError
 
 app = typer.Typer(
@@ -60,8 +59,7 @@ def demo(
         raise typer.Exit(1)
 
 
-app.command()(replay)
-evaluations.command('replay')(replay_faults)
+add_replay_commands(app, evaluations)
 
 
 @evaluations.command()

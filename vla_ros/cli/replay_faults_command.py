@@ -7,8 +7,14 @@ from typing import Annotated
 
 import typer
 
-from vla_ros.cli.replay_command import DEFAULT_BUNDLE, DIFFERS, UNUSABLE
+from vla_ros.cli.replay_command import DEFAULT_BUNDLE, DIFFERS, UNUSABLE, replay
 from vla_ros.types import VlaError
+
+
+def add_replay_commands(app: typer.Typer, evaluations: typer.Typer) -> None:
+    """``vla_ros replay`` and ``vla_ros eval replay``."""
+    app.command()(replay)
+    evaluations.command('replay')(replay_faults)
 
 
 def replay_faults(

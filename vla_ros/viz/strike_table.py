@@ -1,45 +1,54 @@
-"""The rows of ``vla_ros eval replay`` as a table for the terminal."""
+"""The rows of ``vla_ros eval replay`` as a table for the terminal, or for a page in Markdown.
+
+``python -m vla_ros.viz.strike_table FILE.json`` prints what docs/replay.md holds.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-COLUMNS = (
-    'fault',
-    'times',
-    'to rest [s]',
-    'allowed [s]',
-    'moves again after [s]',
-    'decisions agree',
-    'counted',
-)
+COLUMNS = ('fault', 'times', 'to rest', 'at most', 'allowed', 'again', 'counted')
 
 
 def strike_table(report: Mapping[str, Any]) -> Table:
-    """One row a kind of fault."""
+    """One row a kind of fault; seconds from the fault to rest, median and largest, and from its end to motion."""
     table = Table(title=f'{report["bag"]}, {report["seconds"]} s', title_justify='left', box=None)
     for name in COLUMNS:
-        table.add_column(name, overflow='fold')
+        table.add_column(name, no_wrap=name != COLUMNS[-1])
     for row in report['kinds']:
         table.add_row(*cells_of(row), style='red' if row['passed'] is False else '')
     return table
 
 
+def markdown(report: Mapping[str, Any]) -> str:
+    """The same for a page."""
+    lines = [f'| {" | ".join(COLUMNS)} |', f'|{"---|" * len(COLUMNS)}']
+    for row in report['kinds']:
+        first, *rest = cells_of(row)
+        lines.append(f'| {" | ".join((f"`{first}`", *rest))} |')
+    return '\n'.join(lines)
+
+
 def cells_of(row: Mapping[str, Any]) -> tuple[str, ...]:
     """What the columns say of a row."""
+    allowed = f'{row["seconds_allowed"]:.1f} s'
     if row['passed'] is None:
-        return (row['kind'], '0', '', f'{row["seconds_allowed"]:g}', 'no motion is long enough', '', '')
+        return (row['kind'], '0', '', '', allowed, '', 'no motion of this bag is long enough')
+    rest, motion = row['seconds_to_rest'], row['seconds_to_motion']
     return (
         row['kind'],
         str(len(row['strikes'])),
-        _seconds(row['seconds_to_rest']),
-        f'{row["seconds_allowed"]:g}',
-        _seconds(row['seconds_to_motion']),
-        f'{row["decision_agreement"]:.0%}',
-        ', '.join(f'{reason} {count}' for reason, count in row['counted'].items()),
+        _seconds(rest.get('median')),
+        'never' if rest['never'] else _seconds(rest.get('largest')),
+        allowed,
+        _seconds(motion.get('median')),
+        ', '.join(sorted({reason.split()[-1] for reason in row['counted']})),
     )
 
 
@@ -56,10 +65,9 @@ def summary(report: Mapping[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def _seconds(spread: Mapping[str, float]) -> str:
-    parts = []
-    if 'median' in spread:
-        parts.append(f'{spread["median"]:.2f}, at most {spread["largest"]:.2f}')
-    if spread['never']:
-        parts.append(f'never: {spread["never"]}')
-    return '; '.join(parts)
+def _seconds(value: float | None) -> str:
+    return 'never' if value is None else f'{value:.2f} s'
+
+
+if __name__ == '__main__':
+    print(markdown(json.loads(Path(sys.argv[1]).read_text(encoding='utf-8'))))

@@ -8,6 +8,7 @@ from setuptools import find_packages, setup
 PACKAGE = 'vla_ros'
 HERE = Path(__file__).resolve().parent
 SHARED_FOLDERS = ('launch', 'config', 'models', 'rviz')
+TESTS = ['hypothesis', 'pytest', 'pytest-timeout']
 EXECUTABLES = ('simulator', 'perception', 'reasoning', 'action', 'composed', 'recorder', 'player')
 
 LINUX_X86 = 'platform_system == "Linux" and platform_machine == "x86_64"'
@@ -81,18 +82,17 @@ setup(
             'transformers>=5',
             'trl',
         ],
+        'test': TESTS,  # without this name colcon would not know that the tests are pytest's, and run none
         'dev': [
+            *TESTS,
             'catkin-pkg',
             'colcon-common-extensions',
             'flake8',
             'flake8-builtins',
             'flake8-comprehensions',
             'flake8-quotes',
-            'hypothesis',
             'mypy',
             'pydocstyle',
-            'pytest',
-            'pytest-timeout',
             'pytest-xdist',
             # Their wheels do not name what they need themselves: flake8 with its plugins, pydocstyle.
             'ros-jazzy-ament-flake8; ' + LINUX_X86,

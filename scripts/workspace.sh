@@ -7,18 +7,23 @@ set -eu
 
 cd "$(dirname "$0")/.."
 repository=$PWD
-VENV=$(cd "${VENV:-.venv}" && pwd)
+PATH=$(cd "${VENV:-.venv}/bin" && pwd):$PATH
+export PATH
 workspace=$(mktemp -d)
 trap 'rm -rf "$workspace"' EXIT
-
-PATH=$VENV/bin:$PATH
-AMENT_PREFIX_PATH=$VENV
-export PATH AMENT_PREFIX_PATH
 
 git clone --quiet "$repository" "$workspace/src/vla_ros"
 cd "$workspace"
 colcon build
 colcon test --return-code-on-test-failure --pytest-args -m 'linter or not slow' \
     test/test_ament_lint.py test/test_package.py test/test_graph.py test/test_launch.py test/test_action_guard.py
-colcon test-result --verbose
-install/vla_ros/lib/vla_ros/vla_ros inspect
+colcon test-result --verbose | tee said
+grep -q '^Summary: [1-9]' said || { echo 'error: colcon test ran no tests' >&2; exit 1; }
+
+# What colcon calls to set the environment up minds unset variables no more than a shell of a person does.
+set +u
+. install/setup.sh
+set -u
+install/vla_ros/lib/vla_ros/vla_ros inspect > said
+head -n 1 said
+grep -q "$workspace/install" said || { echo 'error: the installed package did not find its own model' >&2; exit 1; }

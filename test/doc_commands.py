@@ -27,7 +27,8 @@ NEEDS = (
     (r'.*', r'(ros2|rosdep|colcon|sudo|source|\.|export|docker)( .*)?', ROBOT),
     (r'.*', r'(cd|mkdir|git clone|pip install) .*', 'a workspace of colcon: scripts/workspace.sh makes one'),
     (r'README.md', r'make (demo|test)', 'nothing: .ci/run begins with it'),
-    (r'.*', r'(vla_ros )?train .*', 'hours; each stage has tests of its own'),
+    (r'.*', r'vla_ros train .*', 'hours; each stage has tests of its own'),
+    (r'training.md', r'vla_ros .*models/mine.*', "a bundle of one's own"),
     (
         r'replay.md',
         r'vla_ros replay .*--(remap|namespace) .*',

@@ -42,9 +42,10 @@ def test_nothing_is_said_of_commands_that_no_page_has() -> None:
 
 
 def test_most_of_our_commands_run() -> None:
-    running = [command for command in OURS if not command.needs]
+    ours = [command for command in OURS if command.words[1] not in PASSED_ON]
+    running = [command for command in ours if not command.needs]
 
-    assert len(running) > len(OURS) / 2
+    assert len(running) > len(ours) / 2
     assert {command.words[1] for command in running} >= {'run', 'say', 'replay', 'eval', 'inspect'}
 
 

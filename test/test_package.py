@@ -228,3 +228,24 @@ def test_a_bundle_is_found_by_path_and_an_unknown_one_is_refused_with_those_ther
         bundle_directory('nosuchmodel')
     with pytest.raises(VlaError, match="found ''"):
         bundle_directory('')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ('missing', 'code', 'says'), [('mujoco', 5, 'mujoco is not installed'), ('vla_ros.sim.scene', 2, 'ERROR')]
+)
+def test_given_a_robot_without_the_simulators_packages_its_tests_are_skipped_and_of_others_fail(
+    missing: str, code: int, says: str
+) -> None:
+    program = (
+        f'import sys; sys.modules[{missing!r}] = None; import pytest; sys.exit(pytest.main(sys.argv[1:]))'
+    )
+    ended = subprocess.run(
+        [sys.executable, '-c', program, '-rs', '-p', 'no:cacheprovider', 'test/test_sim_scene.py'],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+
+    assert says in ended.stdout + ended.stderr
+    assert ended.returncode == code

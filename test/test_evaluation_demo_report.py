@@ -5,7 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from vla_ros.evaluation.demo_report import demo_report, latencies, real_time_factor, refused_plans
+from vla_ros.evaluation.demo_report import (
+    demo_report,
+    latencies,
+    real_time_factor,
+    refused_plans,
+    shortfall,
+)
 from vla_ros.evaluation.recording import Recording, Timeline
 from vla_ros.evaluation.story import make_story
 from vla_ros.types import Decision, Verdict
@@ -67,6 +73,7 @@ def test_one_order_that_ends_otherwise_is_enough_for_a_failure() -> None:
 
     assert found['success'] is False
     assert (found['orders'][0]['ended'], found['orders'][0]['as_expected']) == ('failed', False)
+    assert shortfall(found) == 'order 1 of 4 did not end as expected; the exit code is 1'
 
 
 def test_carrying_out_the_impossible_is_a_failure() -> None:
@@ -85,6 +92,7 @@ def test_an_order_that_was_never_given_is_a_failure() -> None:
 
     assert found['success'] is False
     assert {order['ended'] for order in found['orders']} == {'not given'}
+    assert shortfall(found).startswith('orders 1, 2, 3, 4 of 4 ')
 
 
 def test_the_last_word_of_a_node_counts_and_says_by_which_clock() -> None:

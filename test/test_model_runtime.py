@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -130,7 +131,7 @@ def test_a_clean_prefix_is_kept(tokens: VisualTokens) -> None:
         ('noise', lambda t, n: (t, Thought(0, np.ones((2, 192), np.float32)), n[:-1])),
     ],
 )
-def test_a_wrong_shape_is_refused_by_name(tokens: VisualTokens, what: str, change) -> None:  # type: ignore[no-untyped-def]
+def test_a_wrong_shape_is_refused_by_name(tokens: VisualTokens, what: str, change: Any) -> None:
     policy = FlowPolicy(BUNDLE)
     seen, thought, start = change(tokens, noise(STAMP, 1, policy.noise_shape))
     with pytest.raises(VlaError, match=what):

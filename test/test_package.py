@@ -92,6 +92,29 @@ def test_every_node_has_an_executable_and_every_executable_has_a_main(
         assert f'def {function}(' in Path(str(found.origin)).read_text(encoding='utf-8'), f'no {target}'
 
 
+def test_the_changelog_is_one_that_a_release_makes_a_version_of(tmp_path: Path) -> None:
+    catkin = pytest.importorskip('catkin_pkg.changelog')
+    written = (ROOT / 'CHANGELOG.rst').read_text(encoding='utf-8')
+    assert 'Forthcoming\n-----------\n' in written
+
+    # As catkin_prepare_release does.
+    released = '0.1.0 (2026-01-01)'
+    (tmp_path / 'CHANGELOG.rst').write_text(
+        written.replace('Forthcoming\n-----------', f'{released}\n{"-" * len(released)}'), encoding='utf-8'
+    )
+    changelog = catkin.get_changelog_from_path(str(tmp_path), 'vla_ros')
+
+    (entries,) = changelog.get_content_of_version('0.1.0')
+    assert len(entries.bullets) > 5
+
+
+def test_colcon_knows_that_the_tests_are_those_of_pytest(setup_arguments: dict[str, Any]) -> None:
+    matches = pytest.importorskip('colcon_core.task.python.test').has_test_dependency
+
+    assert matches(setup_arguments, 'pytest')
+    assert not matches({**setup_arguments, 'extras_require': {}}, 'pytest')
+
+
 def test_every_pinned_requirement_is_pinned_once_a_python(setup_arguments: dict[str, Any]) -> None:
     requirements = pytest.importorskip('packaging.requirements')
     lines = (ROOT / 'constraints.txt').read_text().splitlines()
@@ -228,3 +251,24 @@ def test_a_bundle_is_found_by_path_and_an_unknown_one_is_refused_with_those_ther
         bundle_directory('nosuchmodel')
     with pytest.raises(VlaError, match="found ''"):
         bundle_directory('')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ('missing', 'code', 'says'), [('mujoco', 5, 'mujoco is not installed'), ('vla_ros.sim.scene', 2, 'ERROR')]
+)
+def test_given_a_robot_without_the_simulators_packages_its_tests_are_skipped_and_of_others_fail(
+    missing: str, code: int, says: str
+) -> None:
+    program = (
+        f'import sys; sys.modules[{missing!r}] = None; import pytest; sys.exit(pytest.main(sys.argv[1:]))'
+    )
+    ended = subprocess.run(
+        [sys.executable, '-c', program, '-rs', '-p', 'no:cacheprovider', 'test/test_sim_scene.py'],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+
+    assert says in ended.stdout + ended.stderr
+    assert ended.returncode == code

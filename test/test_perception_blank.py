@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vla_ros.perception.blank import contrast
+from vla_ros.perception.blank import LEAST_CONTRAST as LEAST
+from vla_ros.perception.blank import contrast, require_contrast
 from vla_ros.sim.cameras import FRONT_SIZE, WRIST_SIZE, Camera
 from vla_ros.sim.scene import sample_scene
 from vla_ros.sim.world import World
-
-LEAST = 3.0  # the node's default
+from vla_ros.types import VlaError
 
 
 @pytest.mark.parametrize('level', [0, 17, 255])
@@ -31,3 +31,19 @@ def test_given_the_table_then_there_is_much(name: str, size: tuple[int, int]) ->
 
 def test_given_an_image_of_a_few_pixels_then_it_is_a_number_all_the_same() -> None:
     assert contrast(np.zeros((1, 2, 3), np.uint8)) == 0.0
+
+
+@pytest.mark.parametrize(
+    ('level', 'least', 'refused'), [(0, LEAST, True), (0, 0.0, False), (40, LEAST, False)]
+)
+def test_given_a_picture_then_it_is_refused_if_it_has_too_little(
+    level: int, least: float, refused: bool
+) -> None:
+    image = np.zeros((8, 8, 3), np.uint8)
+    image[:4] = level
+
+    if refused:
+        with pytest.raises(VlaError, match='shows nothing'):
+            require_contrast(image, least)
+    else:
+        require_contrast(image, least)

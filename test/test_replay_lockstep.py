@@ -76,17 +76,22 @@ def test_thoughts_and_plans_take_as_long_as_the_timing_says() -> None:
     assert set(np.round(gaps, 6)) == {0.2}
 
 
-def test_only_frames_that_somebody_looks_at_are_decoded() -> None:
-    decoded = []
+def test_only_frames_that_somebody_looks_at_are_encoded_and_each_is_decoded_once() -> None:
+    decoded, encoded = [], []
+    model = make_model()
 
     def picture(k):
         decoded.append(k)
         return np.zeros((6, 8, 3), np.uint8)
 
-    outcome = lockstep(stream(4.0, image=picture), make_model())
+    def encode(frames):
+        encoded.append(frames[0].stamp)
+        return model.encode(frames)
+
+    outcome = lockstep(stream(4.0, image=picture), replace(model, encode=encode))
 
     used = len(outcome.replayed.plans) + len([d for d in outcome.replayed.decisions.values if d.trace])
-    assert 0 < len(set(decoded)) <= used < 40
+    assert 0 < len(encoded) == len(set(encoded)) <= used < 40
     assert len(decoded) == 2 * len(set(decoded))  # each frame of a set once
 
 
@@ -202,7 +207,7 @@ def test_what_cannot_be_read_is_refused_as_by_the_node() -> None:
     messages: list[Message] = []
     for message in stream(3.0):
         if isinstance(message, CameraFrame) and message.camera == 'wrist' and message.at < NANOSECONDS:
-            message = replace(message, image=torn, check=torn)
+            message = replace(message, image=torn)
         messages.append(message)
     messages.insert(5, Unreadable(messages[4].at, 'action', 'bad_joint_states', 'a number is not finite'))
 

@@ -112,7 +112,7 @@ def test_places_in_a_trace_that_is_learned_from_are_wrong_by_a_little_and_names_
     lessons.centres[:] = 0.5
     texts = [trace for seed in range(40) for _, trace in texts_of(lessons, KINDS, 128, seed)]
     assert all(KINDS[0] in trace for trace in texts)
-    written = np.array([[int(bin) for bin in re.findall(r'<loc_(\d+)>', trace)] for trace in texts])
+    written = np.array([[int(place) for place in re.findall(r'<loc_(\d+)>', trace)] for trace in texts])
     assert written.mean() == pytest.approx(63.5, abs=0.3)  # a bin is the floor of a place
     assert written.std() == pytest.approx(128 * PLACE_ERROR, rel=0.1)
 

@@ -71,8 +71,9 @@ def resample(states: DoubleArray, durations: DoubleArray, fractions: Sequence[fl
 
 
 def state_at(states: DoubleArray, times: DoubleArray, seconds: float) -> DoubleArray:
-    """The state (3, J) at a time; before the first it is the first, after the last the last one's position at
-    rest.
+    """The state (3, J) at a time.
+
+    Before the first it is the first, after the last the last one's position at rest.
 
     Args:
         states: (P + 1, 3, J).

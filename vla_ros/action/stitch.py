@@ -137,8 +137,7 @@ def planned_prefix(plan: ExecutingPlan, chunk_stamp: int, dt: float, steps: int)
 def starting_state(
     plan: ExecutingPlan | None, measured: JointSample, at: int, start_jump: float | tuple[float, ...]
 ) -> tuple[PlannedState, npt.NDArray[np.bool_]]:
-    """The planned state at ``at``; joint by joint the measured one where there is no plan or it is too far
-    off.
+    """The planned state at ``at``; the measured one for joints without a plan or too far from it.
 
     Plan and measurement are compared at the stamp of the measurement.
     """

@@ -31,8 +31,11 @@ class UrdfLimit:
 
 @dataclass(frozen=True)
 class UrdfJoint:
-    """One joint: from the frame of ``parent`` by ``xyz`` (m) and ``rpy`` (rad) to where ``child`` moves along or about
-    the unit vector ``axis``."""
+    """One joint.
+
+    From the frame of ``parent`` by ``xyz`` (m) and ``rpy`` (rad) to where ``child`` moves along or about the unit
+    vector ``axis``.
+    """
 
     name: str
     kind: str
@@ -77,8 +80,10 @@ def urdf_joints(path: Path, root: ElementTree.Element) -> dict[str, UrdfJoint]:
 
 
 def urdf_absurdities(joints: dict[str, UrdfJoint], names: Sequence[str]) -> list[str]:
-    """Sentences for a person about limits of the named joints that limit nothing or everything; empty if all are
-    sensible."""
+    """Sentences for a person about limits of the named joints that limit nothing or everything.
+
+    Empty if all are sensible.
+    """
     by_name = {joint.name: joint for joint in joints.values()}
     found = []
     for name in names:

@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from vla_ros.cli.graph_commands import run, say, status
 from vla_ros.cli.inspect_command import inspect
-from vla_ros.cli.replay_command import replay
+from vla_ros.cli.replay_faults_command import add_replay_commands
 from vla_ros.cli.soak_command import soak
 from vla_ros.cli.terminal import DEFAULT_BUNDLE, Bundle, JsonFile, console, errors, show_numbers, write_json
 from vla_ros.types import VlaError
@@ -53,7 +53,7 @@ def demo(
         raise typer.Exit(1)
 
 
-app.command()(replay)
+add_replay_commands(app, evaluations)
 evaluations.command()(soak)
 
 

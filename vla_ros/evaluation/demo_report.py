@@ -111,3 +111,12 @@ def _rate(recording: Recording, cut: Sequence[Segment], topic: str) -> float:
     seconds = sum(segment.ended - segment.begins for segment in cut)
     count = sum(len(line.between(segment.begins, segment.ended)) for segment in cut)
     return round(count / seconds, 2) if seconds > 0 else 0.0
+
+
+def shortfall(report: dict[str, Any]) -> str:
+    """One sentence about the orders that did not end as they should."""
+    failed = [str(number) for number, order in enumerate(report['orders'], 1) if not order['as_expected']]
+    orders = 'order' if len(failed) == 1 else 'orders'
+    return (
+        f'{orders} {", ".join(failed)} of {len(report["orders"])} did not end as expected; the exit code is 1'
+    )

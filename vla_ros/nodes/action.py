@@ -14,7 +14,7 @@ from sensor_msgs.msg import Image, JointState
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from vla_ros.action.frozen import FrozenCameras
+from vla_ros.action.frozen import FrozenCameras, frozen_sentence
 from vla_ros.action.guard import GuardReason, GuardSettings, Refusal
 from vla_ros.action.limits import absurdities, load_limits
 from vla_ros.action.motion import Distrust, Motion
@@ -98,7 +98,7 @@ class ActionNode(VlaNode):
         self._limits.publish(limits_message(self._planner.limits, self.now()))
         self._gate = RateGate(self.setting('replan_rate'))
         self._clock_jumped.clear()
-        self._frozen = FrozenCameras(self._cameras)
+        self._frozen = FrozenCameras()
         self._motion.begin(self._planner, self.setting('start_enabled'))
         self._worker = LatestWorker('action', self._replan, self._on_worker_error)
 
@@ -194,12 +194,12 @@ class ActionNode(VlaNode):
     def _shows_the_past(self, tokens: VisualTokens) -> bool:
         """Whether a camera is frozen; the arm is at rest or brakes then."""
         joints = self._motion.joints_at(tokens.stamp)
+        pictures = {camera: tokens.rows[rows] for camera, rows in self._cameras.items()}
         farthest = self.setting('max_unseen_motion')
-        camera = '' if joints is None else self._frozen.look(tokens.rows, joints.positions, farthest)
+        camera = '' if joints is None else self._frozen.look(pictures, joints.positions, farthest)
         if camera:
-            sentence = f'camera {camera} is frozen: its picture stays the same while the arm moves'
-            self._motion.hold(sentence)
-            self.refuse('frozen_camera', sentence)
+            self._motion.hold(frozen_sentence(camera))
+            self.refuse('frozen_camera', frozen_sentence(camera))
         return bool(camera)
 
     def _on_thought(self, message: Image) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vla_ros.action import settings
+from vla_ros.action.frozen import MAX_UNSEEN_MOTION
 from vla_ros.action.guard import GuardSettings
 from vla_ros.action.planner import PlannerSettings
 from vla_ros.action.shape import ShapeSettings
@@ -61,7 +62,7 @@ SETTINGS = (
     ),
     Setting(
         'max_unseen_motion',
-        0.1,
+        MAX_UNSEEN_MOTION,
         'When a joint moves further while the picture of a camera stays the same to the bit, that camera is frozen '
         'and the arm brakes; 0 believes every picture.',
         0.0,

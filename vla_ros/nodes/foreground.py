@@ -65,7 +65,7 @@ def run_graph(
             client.enable()
         domain = os.environ.get('ROS_DOMAIN_ID', '0')
         console.print(f'[green]active[/green]: {", ".join(nodes)} (ROS_DOMAIN_ID {domain}, logs in {logs})')
-        allowed = 'enabled' if enable else 'disabled: call action/enable to let it move'
+        allowed = 'enabled' if enable else 'disabled until vla_ros say ... --enable, or action/enable'
         console.print(f'the arm is {allowed}; say something with vla_ros say; Ctrl-C ends', highlight=False)
         while not ended.wait(0.5):
             supervisor.check()

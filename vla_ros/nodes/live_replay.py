@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vla_ros import graph
 from vla_ros.evaluation.replay.bag import Bag
+from vla_ros.evaluation.replay.faults import NOT_IN_BAGS
 from vla_ros.evaluation.replay.layout import find_layout
 from vla_ros.evaluation.replay.model import Model
 from vla_ros.evaluation.replay.outcome import Outcome, Refused
@@ -20,7 +21,7 @@ from vla_ros.nodes.bringup import START_TIMEOUT, prepare_environment, running
 from vla_ros.nodes.client import Client
 from vla_ros.nodes.lifecycle import PEER_TIMEOUT
 from vla_ros.nodes.player import Player, say, wait_for_nodes
-from vla_ros.types import NANOSECONDS
+from vla_ros.types import NANOSECONDS, VlaError
 
 BAG, LOGS = 'live', 'logs'
 PATIENCE = 0.2  # seconds of peer_timeout at a rate of 1, as is its default
@@ -40,8 +41,13 @@ def live_replay(
     """Replay a bag at ``rate`` seconds of it a second; bag and logs of the nodes stay in ``out``.
 
     Raises:
-        VlaError: the bag lacks what the model needs, or a node does not start or dies.
+        VlaError: the bag lacks what the model needs, a fault cannot be played, or a node does not start or dies.
     """
+    unplayable = sorted({fault.kind for fault in selection.faults} & NOT_IN_BAGS)
+    if unplayable:
+        raise VlaError(
+            f'fault: {unplayable[0]} is for lockstep; vla_ros eval faults does such things to the nodes'
+        )
     stream = open_stream(bag, model, selection)
     compressed = _is_compressed(stream)
     prepare_environment(simulator=True, own_domain=True)

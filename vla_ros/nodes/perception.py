@@ -30,11 +30,11 @@ from vla_ros.nodes.model import MODEL_SETTINGS, open_bundle, tell_providers
 from vla_ros.nodes.parameters import Setting
 from vla_ros.nodes.topic_status import Acceptable
 from vla_ros.nodes.worker import LatestWorker
-from vla_ros.perception.blank import contrast
+from vla_ros.perception.blank import LEAST_CONTRAST
 from vla_ros.perception.encoder import Encoder
 from vla_ros.perception.intake import Intake, IntakeSettings
 from vla_ros.perception.rectify import Rectifier
-from vla_ros.perception.resize import resize
+from vla_ros.perception.sight import sight
 from vla_ros.types import NANOSECONDS, Frame, VisualTokens, VlaError
 
 SETTINGS = (
@@ -63,7 +63,7 @@ SETTINGS = (
     ),
     Setting(
         'min_contrast',
-        3.0,
+        LEAST_CONTRAST,
         'Pictures whose pixels differ less (standard deviation) show nothing and are refused; 0 takes all.',
         0.0,
         128.0,
@@ -210,17 +210,10 @@ class PerceptionNode(VlaNode):
                 image = image_from_compressed(snapshot.message)
             else:
                 image = image_from_message(snapshot.message)
-            least, found = self.setting('min_contrast'), contrast(image)
-            if found < least:
-                raise VlaError(
-                    f'the picture shows nothing: its contrast is {found:.1f}, the least is {least:g}'
-                )
-            rectifier = self._rectifiers.get(snapshot.camera)
-            if rectifier is not None:
-                image = rectifier.rectify(image)
         except VlaError as error:
             raise VlaError(f'{snapshot.camera}: {error}') from error
-        return Frame(snapshot.camera, snapshot.stamp, resize(image, self._cameras[snapshot.camera]))
+        camera, rectifier = self._cameras[snapshot.camera], self._rectifiers.get(snapshot.camera)
+        return sight(image, snapshot.stamp, camera, rectifier, self.setting('min_contrast'))
 
     def _on_worker_error(self, error: Exception) -> None:
         if isinstance(error, VlaError):

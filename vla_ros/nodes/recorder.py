@@ -103,7 +103,8 @@ class Recorder:
     """
 
     def __init__(self, folder: Path) -> None:
-        """
+        """Open a new bag.
+
         Args:
             folder: of the new bag; an old bag in its place is replaced, anything else is left alone.
 

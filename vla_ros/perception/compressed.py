@@ -13,11 +13,8 @@ from vla_ros.types import ImageArray, VlaError
 LARGEST_FILE = 64_000_000  # bytes
 
 
-def decompress(data: Any, kind: str, *, reduced: bool = False) -> ImageArray:
+def decompress(data: Any, kind: str) -> ImageArray:
     """(height, width, 3) rgb8 of the bytes of a file (any buffer); ``kind`` is what the sender says it is.
-
-    Args:
-        reduced: an eighth of the size and grey, at a fraction of the time: to know whether it can be read.
 
     Raises:
         VlaError: not such a file, or a larger one than any camera makes.
@@ -25,12 +22,11 @@ def decompress(data: Any, kind: str, *, reduced: bool = False) -> ImageArray:
     if not 0 < len(data) <= LARGEST_FILE:
         raise VlaError(f'compressed image: expected 1 to {LARGEST_FILE} bytes, found {len(data)}')
     # A camera's pixels are as its calibration has them: no turning by EXIF.
-    colour = cv2.IMREAD_REDUCED_GRAYSCALE_8 if reduced else cv2.IMREAD_COLOR
-    flags = colour | cv2.IMREAD_IGNORE_ORIENTATION
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         raise VlaError(f'compressed image: could not be decoded ({error.err})') from error
     if pixels is None:
         raise VlaError(f'compressed image: expected JPEG or PNG, found {kind!r} of {len(data)} bytes')
-    return to_rgb8(pixels.astype(np.uint8, copy=False), 'mono8' if reduced else 'bgr8')
+    return to_rgb8(pixels.astype(np.uint8, copy=False), 'bgr8')

@@ -42,7 +42,8 @@ class Camera:
         shadows: bool = False,
         samples: int = 1,
     ) -> None:
-        """
+        """Mount a camera of the scene.
+
         Args:
             model: the scene's compiled model.
             name: 'front', 'wrist' or 'beauty'.

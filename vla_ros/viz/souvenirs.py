@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from vla_ros.bundle import load_bundle
 from vla_ros.evaluation.bag import read_bag
-from vla_ros.evaluation.demo_report import demo_report
+from vla_ros.evaluation.demo_report import demo_report, shortfall
 from vla_ros.evaluation.machine import machine
 from vla_ros.evaluation.recording import Recording
 from vla_ros.evaluation.story import Story
@@ -42,6 +42,8 @@ def make_souvenirs(out: Path, story: Story, bundle: Path, console: Console, *, f
         console.print(f'film:   {out / FILM}')
     console.print(f'bag:    {out / BAG}')
     console.print(f'report: {out / REPORT}')
+    if not report['success']:
+        console.print(shortfall(report), highlight=False)
     return report
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vla_ros.action.frozen import FrozenCameras, frozen_sentence
 from vla_ros.action.guard import GuardReason, Refusal
 from vla_ros.action.motion import Distrust, Motion
 from vla_ros.action.question import Question
@@ -61,6 +62,7 @@ class Arm:
         )
         self._period = round(timing.watch * NANOSECONDS)
         self._clock_jumped = False
+        self._frozen = FrozenCameras()
         self._heard = Transcript(model.joints)
         self._plans: list[tuple[float, JointTrajectory]] = []
         self._decisions: list[tuple[float, Decision]] = []
@@ -127,11 +129,23 @@ class Arm:
             self._refuse('joints_jumped', 'joint states jumped further than joints can; disarmed')
 
     def _on_tokens(self, seen: Seen) -> None:
+        if self._shows_the_past(seen):
+            return
         if not self._motion.hear_tokens(seen.stamp):
             self._gate.reset()
             self._refuse('clock_went_back', 'tokens went back in time; disarmed')
         if self._motion.wants_plans and self._gate.admits(seen.stamp):
             self._planning.submit(seen)
+
+    def _shows_the_past(self, seen: Seen) -> bool:
+        joints = self._motion.joints_at(seen.stamp)
+        pictures = {frame.camera: frame.image for frame in seen.frames}
+        farthest = self._model.max_unseen_motion
+        camera = '' if joints is None else self._frozen.look(pictures, joints.positions, farthest)
+        if camera:
+            self._motion.hold(frozen_sentence(camera))
+            self._refuse('frozen_camera', frozen_sentence(camera))
+        return bool(camera)
 
     def _on_thought(self, message: Thought) -> None:
         answer = message.answer.result()

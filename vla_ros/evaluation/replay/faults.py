@@ -1,4 +1,4 @@
-"""Faults put into a bag while it is read: what cameras, joint states and clocks do when they fail."""
+"""Faults put into a bag while it is read: what cameras, joints, clocks and System 2 do when they fail."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from vla_ros.evaluation.replay.stream import CameraFrame, ClockSet, End, Joints, Message
-from vla_ros.types import NANOSECONDS, VlaError
+import numpy as np
+
+from vla_ros.evaluation.replay.stream import CameraFrame, ClockSet, End, Joints, Message, Thinking
+from vla_ros.types import NANOSECONDS, ImageArray, VlaError
 
 STALE_BY = 1.0
 """Seconds by which the stamps of a stale camera are older."""
+DARKNESS = 3
+"""Levels of 255 that a sensor behind a covered lens stays below."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,32 @@ def stale_camera(messages: Iterable[Message], fault: Fault) -> Iterator[Message]
         yield message
 
 
+def frozen_camera(messages: Iterable[Message], fault: Fault) -> Iterator[Message]:
+    """Every camera sends its last picture again and again, with the stamps of the present."""
+    last: dict[str, CameraFrame] = {}
+    for message in messages:
+        if isinstance(message, CameraFrame):
+            kept = last.get(message.camera)
+            if kept is not None and fault.covers(message):
+                message = replace(message, image=kept.image, data=kept.data)
+            else:
+                last[message.camera] = message
+        yield message
+
+
+def black_camera(messages: Iterable[Message], fault: Fault) -> Iterator[Message]:
+    """All lenses are covered: nothing but the noise of the sensors."""
+    for message in messages:
+        if isinstance(message, CameraFrame) and fault.covers(message):
+            message = replace(message, image=_dark(message), data=b'')
+        yield message
+
+
+def _dark(frame: CameraFrame) -> Callable[[], ImageArray]:
+    noise = np.random.default_rng(frame.at)
+    return lambda: noise.integers(0, DARKNESS, frame.image().shape, np.uint8)
+
+
 def joints_gap(messages: Iterable[Message], fault: Fault) -> Iterator[Message]:
     """No joint states come."""
     return (m for m in messages if not (isinstance(m, Joints) and fault.covers(m)))
@@ -63,6 +93,18 @@ def frozen_joints(messages: Iterable[Message], fault: Fault) -> Iterator[Message
                 message = replace(message, sample=last.sample)
             else:
                 last = message
+        yield message
+
+
+def thought_gap(messages: Iterable[Message], fault: Fault) -> Iterator[Message]:
+    """System 2 hangs: nothing of what it thinks is heard."""
+    changes = [
+        Thinking(round(fault.begins * NANOSECONDS), False),
+        Thinking(round(fault.ends * NANOSECONDS), True),
+    ]
+    for message in messages:
+        while changes and changes[0].at <= message.at:
+            yield changes.pop(0)
         yield message
 
 
@@ -84,8 +126,20 @@ def clock_back(messages: Iterable[Message], fault: Fault) -> Iterator[Message]:
 
 
 KINDS: dict[str, Callable[[Iterable[Message], Fault], Iterator[Message]]] = {
-    kind.__name__: kind for kind in (camera_gap, stale_camera, joints_gap, frozen_joints, clock_back)
+    kind.__name__: kind
+    for kind in (
+        camera_gap,
+        stale_camera,
+        frozen_camera,
+        black_camera,
+        joints_gap,
+        frozen_joints,
+        thought_gap,
+        clock_back,
+    )
 }
+NOT_IN_BAGS = {'black_camera', 'thought_gap'}
+"""Kinds that cannot be played to the nodes: pictures that nobody serialised, and what the nodes say to each other."""
 
 
 def parse_fault(text: str) -> Fault:

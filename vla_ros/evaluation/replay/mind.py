@@ -15,21 +15,23 @@ import numpy as np
 from vla_ros.evaluation.replay.agenda import Agenda, SimulatedWorker
 from vla_ros.evaluation.replay.model import Model
 from vla_ros.evaluation.replay.outcome import Refused
-from vla_ros.evaluation.replay.seen import Eyes, Seen, Undecoded
+from vla_ros.evaluation.replay.seen import Eyes, Seen
 from vla_ros.evaluation.replay.stream import (
     Calibrated,
     CameraFrame,
     ClockSet,
     Instruction,
     Message,
+    Thinking,
     Unreadable,
 )
 from vla_ros.evaluation.replay.timing import ReplayTiming
 from vla_ros.perception.intake import Intake
 from vla_ros.perception.rate_gate import RateGate
 from vla_ros.perception.rectify import Rectifier
+from vla_ros.perception.sight import sight
 from vla_ros.reasoning.orders import Order, order_of, rows_to_act_on
-from vla_ros.types import NANOSECONDS, Decision, FloatArray, Verdict, VlaError
+from vla_ros.types import NANOSECONDS, Decision, FloatArray, Frame, Verdict, VlaError
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ class Mind:
         self._gate = RateGate(model.reasoning.rate)
         self._order: Order | None = None
         self._newest: Seen | None = None
+        self._heard = True
 
     def follow(self, messages: Iterable[Message]) -> Iterator[Message]:
         """What the arm gets to hear, in the order of time."""
@@ -113,6 +116,8 @@ class Mind:
                 self._on_frame(message)
             elif isinstance(message, Calibrated):
                 self._on_calibration(message)
+            elif isinstance(message, Thinking):
+                self._heard = message.heard
             elif isinstance(message, Unreadable):
                 self._refuser(message.node)(message.reason, message.sentence)
             else:
@@ -151,13 +156,18 @@ class Mind:
 
     def _look(self, matched: tuple[CameraFrame, ...]) -> Seen | None:
         try:
-            for message in matched:
-                message.check()
+            return Seen([self._frame(message) for message in matched], self._eyes)
         except VlaError as error:
-            self._refuser('perception')('bad_image', f'{message.camera}: {error}')
+            self._refuser('perception')('bad_image', str(error))
             return None
-        frames = [Undecoded(m, self._rectifiers.get(m.camera), self._cameras[m.camera]) for m in matched]
-        return Seen(frames, self._eyes)
+
+    def _frame(self, message: CameraFrame) -> Frame:
+        try:
+            image = message.image()
+        except VlaError as error:
+            raise VlaError(f'{message.camera}: {error}') from error
+        camera, rectifier = self._cameras[message.camera], self._rectifiers.get(message.camera)
+        return sight(image, message.stamp, camera, rectifier, self._model.min_contrast)
 
     def _show(self, seen: Seen) -> None:
         self._out.append(Tokens(self._agenda.now, seen))
@@ -197,7 +207,8 @@ class Mind:
         return self._pool.submit(_think, self._model, question)
 
     def _end_thought(self, question: _Question, answer: Future[Answer]) -> None:
-        self._out.append(Thought(self._agenda.now, question.seen.stamp, answer))
+        if self._heard:
+            self._out.append(Thought(self._agenda.now, question.seen.stamp, answer))
 
 
 def _think(model: Model, question: _Question) -> Answer:

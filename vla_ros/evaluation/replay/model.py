@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from vla_ros.action.flow import FlowPolicy
+from vla_ros.action.frozen import MAX_UNSEEN_MOTION
 from vla_ros.action.limits import load_limits
 from vla_ros.action.planner import Planner
 from vla_ros.action.settings import action_parameters, node_parameters, planner_settings
 from vla_ros.bundle import MANIFEST, CameraSpec, load_bundle, sha256
 from vla_ros.graph import PARAMETERS_FILE
 from vla_ros.paths import config_file
+from vla_ros.perception.blank import LEAST_CONTRAST
 from vla_ros.perception.encoder import Encoder
 from vla_ros.perception.intake import IntakeSettings
 from vla_ros.reasoning.onnx_reasoner import OnnxReasoner
@@ -40,6 +42,8 @@ class Model:
         make_planner: a fresh planner around System 1, with its settings.
         intake, reasoning: parameters of perception and reasoning.
         replan_rate: plans a second at most.
+        min_contrast: levels of 255; pictures with less show nothing.
+        max_unseen_motion: rad that a joint may move while a picture stays the same.
     """
 
     name: str
@@ -52,6 +56,8 @@ class Model:
     intake: IntakeSettings = field(default_factory=IntakeSettings)
     reasoning: ReasoningSettings = field(default_factory=ReasoningSettings)
     replan_rate: float = REPLAN_RATE
+    min_contrast: float = LEAST_CONTRAST
+    max_unseen_motion: float = MAX_UNSEEN_MOTION
     fingerprint: str = ''
 
 
@@ -64,7 +70,7 @@ def load_model(folder: Path, parameters_file: Path | None = None) -> Model:
     bundle = load_bundle(folder)
     manifest = bundle.manifest
     file = parameters_file or config_file(PARAMETERS_FILE)
-    acting = for_robot(action_parameters(file), manifest)
+    acting, seeing = for_robot(action_parameters(file), manifest), node_parameters(file, 'perception')
     limits = load_limits(acting['limits_file'], manifest.robot.joints)
     settings = planner_settings(acting, manifest)
     policy = FlowPolicy(bundle)
@@ -77,9 +83,11 @@ def load_model(folder: Path, parameters_file: Path | None = None) -> Model:
         encode=Encoder(bundle).encode,
         reasoner=OnnxReasoner(bundle),
         make_planner=lambda: Planner(policy, manifest.chunk, limits, settings),
-        intake=_chosen(IntakeSettings, node_parameters(file, 'perception')),
+        intake=_chosen(IntakeSettings, seeing),
         reasoning=_chosen(ReasoningSettings, node_parameters(file, 'reasoning')),
         replan_rate=float(acting.get('replan_rate', REPLAN_RATE)),
+        min_contrast=float(seeing.get('min_contrast', LEAST_CONTRAST)),
+        max_unseen_motion=float(acting.get('max_unseen_motion', MAX_UNSEEN_MOTION)),
     )
 
 

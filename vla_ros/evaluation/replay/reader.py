@@ -115,10 +115,8 @@ class BagReader:
         camera, stamp = self._layout.cameras[one.topic], stamp_of(one.data)
         if topic.type_name == COMPRESSED:
             image = partial(_compressed, topic, one.data)
-            check = partial(_check_compressed, image)
-            return CameraFrame(at, camera, stamp, image, check, one.data, compressed=True)
-        read = partial(_raw, topic, one.data)
-        return CameraFrame(at, camera, stamp, read, read, one.data)
+            return CameraFrame(at, camera, stamp, image, one.data, compressed=True)
+        return CameraFrame(at, camera, stamp, partial(_raw, topic, one.data), one.data)
 
     def _calibrated(self, one: Serialised, topic: Topic, at: int) -> Message:
         message = topic.decode(one.data)
@@ -172,13 +170,6 @@ def _raw(topic: Topic, data: bytes) -> ImageArray:
     return to_rgb8(pixels, message.encoding)
 
 
-def _compressed(topic: Topic, data: bytes, *, reduced: bool = False) -> ImageArray:
+def _compressed(topic: Topic, data: bytes) -> ImageArray:
     message = topic.decode(data)
-    return decompress(message.data, message.format, reduced=reduced)
-
-
-def _check_compressed(image: Callable[..., ImageArray]) -> None:
-    try:
-        image(reduced=True)
-    except VlaError:
-        image()  # one of a few pixels cannot be reduced
+    return decompress(message.data, message.format)

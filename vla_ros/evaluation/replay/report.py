@@ -44,7 +44,7 @@ def report(
         'differences': list(verdict.differences),
         'trajectories_sha256': trajectories_sha256(outcome.sent, outcome.replayed.plans.values),
         'decisions_sha256': decisions_sha256(outcome.replayed),
-        **_differences(verdict.comparison),
+        **comparison_report(verdict.comparison),
         'plans': len(outcome.replayed.plans),
         'plans_recorded': len(outcome.recorded.plans),
         'decisions': sum(bool(d.trace) for d in outcome.replayed.decisions.values),
@@ -102,7 +102,8 @@ def summary(result: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def _differences(comparison: Comparison | None) -> dict[str, Any]:
+def comparison_report(comparison: Comparison | None) -> dict[str, Any]:
+    """The numbers of a comparison; None of them against nothing."""
     if comparison is None:
         return {'joint_error': None, 'decision_agreement': None, 'decision_changes': [], 'false_holds': None}
     return {

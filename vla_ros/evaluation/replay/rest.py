@@ -34,7 +34,7 @@ class Rest:
 def rest_after(run: Recording, fault: Fault, seconds: float) -> Rest:
     """When the arm rested, and moved again, in a run of that many seconds."""
     times: DoubleArray = np.arange(max(fault.begins - FINE, 0.0), seconds, FINE, dtype=np.float64)
-    moving = _moving(run, times)
+    moving = moving_at(run, times)
     during = (times >= fault.begins) & (times < fault.ends)
     moved = bool(moving[times < fault.begins + FINE].any())
     moves = times[during & moving]
@@ -48,8 +48,8 @@ def rest_after(run: Recording, fault: Fault, seconds: float) -> Rest:
     )
 
 
-def _moving(run: Recording, times: DoubleArray) -> npt.NDArray[np.bool_]:
-    """(N,) whether the arm is commanded to move at these times."""
+def moving_at(run: Recording, times: DoubleArray) -> npt.NDArray[np.bool_]:
+    """(N,) whether the arm is commanded to move at these times, which are FINE apart."""
     if not len(run.plans) or not len(times):
         return np.zeros(len(times), bool)
     positions = commanded(run, times.tolist())

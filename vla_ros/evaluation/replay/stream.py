@@ -26,10 +26,6 @@ class ClockSet(Message):
     clock: int
 
 
-def _sound() -> None:
-    return None
-
-
 @dataclass(frozen=True)
 class CameraFrame(Message):
     """An image that nobody has decoded yet.
@@ -37,7 +33,6 @@ class CameraFrame(Message):
     Attributes:
         stamp: nanoseconds, of the header.
         image: decodes it, (H, W, 3) rgb8; VlaError if it cannot be read.
-        check: what can be said at little cost against its being read: VlaError.
         data: the whole message as it was serialised.
         compressed: whether it is a CompressedImage instead of an Image.
     """
@@ -45,7 +40,6 @@ class CameraFrame(Message):
     camera: str
     stamp: int
     image: Callable[[], ImageArray]
-    check: Callable[[], object] = _sound
     data: bytes = b''
     compressed: bool = False
 
@@ -70,6 +64,13 @@ class Instruction(Message):
     """The words of a person; empty means stop."""
 
     words: str
+
+
+@dataclass(frozen=True)
+class Thinking(Message):
+    """Whether what System 2 thinks is heard from now on."""
+
+    heard: bool
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def test_an_order_is_carried_out_and_judged_and_an_impossible_one_refused_with_t
     stage = Stage(client, lambda: None)
 
     stage.set_scene(SEED, f'touch:{PRESENT}')
-    done = stage.touch(f'touch the {PRESENT}')
+    done = stage.carry_out(f'touch the {PRESENT}')
     stage.set_scene(SEED, '')
     refused = stage.refuse(f'touch the {ABSENT}', still=1.0)
 
@@ -116,7 +116,7 @@ def test_a_false_refusal_is_told_at_once_and_not_after_the_time_limit(client: Cl
     stage = Stage(client, lambda: None)
 
     stage.set_scene(SEED, f'touch:{PRESENT}')
-    ended = stage.touch(f'touch the {ABSENT}')
+    ended = stage.carry_out(f'touch the {ABSENT}')
 
     assert (ended.success, ended.refused, ended.failure) == (False, True, 'refused')
     outcome = outcome_of(Episode(0, SEED, 'touch', PRESENT, ''), ended, 1.0)

@@ -30,16 +30,30 @@ from vla_ros.nodes.simulated_robot import (
     Snapshot,
     StateLog,
     make_controller,
-    parse_task,
 )
 from vla_ros.nodes.worker import LatestWorker
 from vla_ros.sim.joint_trajectory_controller import TrajectoryMessage, TrajectoryPoint, TrajectoryRejected
+from vla_ros.sim.layouts import LAYOUTS, OBJECTS
 from vla_ros.sim.model import JOINT_NAMES
+from vla_ros.sim.orders import parse_tasks
 from vla_ros.types import NANOSECONDS, JointSample, VlaError
 
 SETTINGS = (
     Setting('seed', 1_000_000, 'Of the scene; takes effect with simulator/reset.', 0, 2**62, live=True),
-    Setting('task', '', "What the referee judges, as 'touch:red cube'; begins anew when set.", live=True),
+    Setting(
+        'layout',
+        OBJECTS,
+        'What stands on the table; takes effect with simulator/reset.',
+        choices=tuple(LAYOUTS),
+        live=True,
+    ),
+    Setting('away', False, 'Begin away from the rest pose; takes effect with simulator/reset.', live=True),
+    Setting(
+        'task',
+        '',
+        "What the referee judges, as 'put:red cube:blue bowl; home'; begins anew when set.",
+        live=True,
+    ),
     Setting(
         'time_limit', 0.0, 'Of the next task; 0 is the limit of its kind.', 0.0, 600.0, live=True, unit='s'
     ),
@@ -127,7 +141,9 @@ class SimulatorNode(VlaNode):
         controller = make_controller(
             self.setting('interpolate_from_desired_state'), self.setting('allow_partial_joints_goal')
         )
-        return SimulatedRobot(self.setting('seed'), controller)
+        return SimulatedRobot(
+            self.setting('seed'), controller, self.setting('layout'), away=self.setting('away')
+        )
 
     def _begin(self, robot: SimulatedRobot, start: int) -> None:
         robot.start_at(start)
@@ -139,9 +155,9 @@ class SimulatorNode(VlaNode):
         """Begin to judge the task of the parameter; a task that makes no sense is none."""
         self._trial += 1
         try:
-            robot.judge(parse_task(self.setting('task')), self.setting('time_limit'))
+            robot.judge(*parse_tasks(self.setting('task')), time_limit=self.setting('time_limit'))
         except VlaError as error:
-            robot.judge(None)
+            robot.judge()
             self.refuse('bad_task', error)
 
     def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:

@@ -30,8 +30,8 @@ TABLE = interfaces(CAMERAS, simulator=True)
 CHOSEN = {
     # The transport of images is raw in this graph.
     'perception': {f'/camera/{camera}/image_raw/compressed' for camera in CAMERAS},
-    # System 2 looks at one camera.
-    'reasoning': {'/perception/wrist/image'},
+    # System 2 looks at one camera, and does not want to know of the hand.
+    'reasoning': {'/perception/wrist/image', '/joint_states'},
     # It says the time, and does not listen to it.
     'simulator': {'/clock'},
 }

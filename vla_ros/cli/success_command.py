@@ -85,7 +85,9 @@ def success(
         console.print(success_table(results))
 
 
-def _play(trials: list[Any], folder: Path | None, show: Any, *, ros: bool, workers: int, delay: float) -> list[Any]:
+def _play(
+    trials: list[Any], folder: Path | None, show: Any, *, ros: bool, workers: int, delay: float
+) -> list[Any]:
     """The outcomes of the trials, offline or through ROS."""
     if not ros or folder is None:
         from vla_ros.evaluation.closed_loop import Timing

@@ -27,7 +27,8 @@ class Outcome:
     Attributes:
         success: whether it ended as it should.
         failure: '' or its category: what the referee says ('wrong_object', 'missed_grasp', 'dropped', ...), 'refused'
-            for a false refusal, 'unsure' when nothing was decided, 'moved' and 'accepted' for what should have been refused.
+            for a false refusal, 'unsure' when nothing was decided, 'moved' and 'accepted' for what should have been
+            refused.
         refused: the last decision was a refusal.
         subtask: the words of the last decision.
         seconds: simulated time until the outcome was known.

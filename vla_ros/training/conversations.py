@@ -162,7 +162,8 @@ class Conversations(Dataset[dict[str, Any]]):
         """``lessons`` are demonstrations, and for each scene the look in them that it shows, -1 for none."""
         self._tokens, self._truth = tokens, truth
         self._tokenizer, self._bins, self._shares = tokenizer, bins, shares
-        self._lessons, self._look = lessons or (None, np.full(len(tokens), -1))
+        self._lessons = None if lessons is None else lessons[0]
+        self._look = np.full(len(tokens), -1) if lessons is None else lessons[1]
 
     def __len__(self) -> int:
         return len(self._tokens)

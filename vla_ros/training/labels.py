@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -54,7 +55,7 @@ class Truth:
     def __getitem__(self, chosen: slice | IndexArray) -> Truth:
         return Truth(*(getattr(self, field.name)[chosen] for field in fields(Truth)))
 
-    def arrays(self, prefix: str) -> dict[str, npt.NDArray[np.generic]]:
+    def arrays(self, prefix: str) -> dict[str, Any]:
         """By name, to be saved."""
         return {f'{prefix}{field.name}': getattr(self, field.name) for field in fields(Truth)}
 
@@ -78,7 +79,7 @@ class Truth:
         return KINDS[held] if held >= 0 else ''
 
 
-def truth_from(arrays: dict[str, npt.NDArray[np.generic]], prefix: str) -> Truth:
+def truth_from(arrays: Mapping[str, Any], prefix: str) -> Truth:
     """What ``Truth.arrays`` gave."""
     return Truth(*(arrays[f'{prefix}{field.name}'] for field in fields(Truth)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -52,13 +53,25 @@ CONTAINERS = 0.1
 THEN_HOME = 0.35
 
 
-def checked_shares(shares: Mapping[str, float]) -> Mapping[str, float]:
-    """Refuse shares of what there is not, and those that come to nothing."""
-    known = {*SINGLE, TWO_STEPS, *OTHER_REQUESTS}
-    if set(shares) - known or min(shares.values(), default=0.0) < 0 or not sum(shares.values()) > 0:
-        raise VlaError(
-            f'shares: expected numbers from 0 on for some of {sorted(known)}, found {dict(shares)}'
-        )
+def shares_from(words: Sequence[str] | None) -> Mapping[str, float]:
+    """Shares of what the expert demonstrates, of words as 'put=0.3'; the default shares of none.
+
+    Raises:
+        VlaError: a kind that cannot be demonstrated, what is no number from 0 on, or shares that come to nothing.
+    """
+    if not words:
+        return DONE
+    shares = {}
+    for word in words:
+        kind, _, number = word.partition('=')
+        try:
+            shares[kind] = float(number)
+        except ValueError:
+            shares[kind] = -1.0
+        if kind not in DONE or not 0 <= shares[kind] < math.inf:
+            raise VlaError(f"share: expected 'kind=number' with a kind of {list(DONE)}, found {word!r}")
+    if not sum(shares.values()) > 0:
+        raise VlaError(f'share: expected numbers that are not all 0, found {list(words)}')
     return shares
 
 

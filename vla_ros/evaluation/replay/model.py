@@ -11,7 +11,7 @@ from vla_ros.action.flow import FlowPolicy
 from vla_ros.action.limits import load_limits
 from vla_ros.action.planner import Planner
 from vla_ros.action.settings import action_parameters, node_parameters, planner_settings
-from vla_ros.bundle import MANIFEST, CameraSpec, load_bundle, sha256
+from vla_ros.bundle import MANIFEST, CameraSpec, HandSpec, load_bundle, sha256
 from vla_ros.graph import PARAMETERS_FILE
 from vla_ros.paths import config_file
 from vla_ros.perception.encoder import Encoder
@@ -39,6 +39,7 @@ class Model:
         make_planner: a fresh planner around System 1, with its settings.
         intake, reasoning: parameters of perception and reasoning.
         replan_rate: plans a second at most.
+        hand: what System 2 wants to know of the gripper, if anything.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Model:
     reasoning: ReasoningSettings = field(default_factory=ReasoningSettings)
     replan_rate: float = REPLAN_RATE
     fingerprint: str = ''
+    hand: HandSpec | None = None
 
 
 def load_model(folder: Path, parameters_file: Path | None = None) -> Model:
@@ -79,6 +81,7 @@ def load_model(folder: Path, parameters_file: Path | None = None) -> Model:
         intake=_chosen(IntakeSettings, node_parameters(file, 'perception')),
         reasoning=_chosen(ReasoningSettings, node_parameters(file, 'reasoning')),
         replan_rate=float(acting.get('replan_rate', REPLAN_RATE)),
+        hand=manifest.reasoning.hand,
     )
 
 

@@ -154,7 +154,7 @@ SEEN = '<think> i see red cube<loc_001><loc_002>'
     ('thinking', 'answer'),
     [
         ('. hand: open. asked: touch red cube. red cube is not there.', 'touch red cube<loc_001><loc_002>'),
-        ('. hand: open. asked: touch red cube. red cube at<loc_001><loc_002> too far.', 'touch red cube<loc_001><loc_002>'),
+        ('. hand: open. asked: touch red cube. red cube at<loc_001> too far.', 'touch red cube<loc_001><loc_002>'),
         ('. hand: open. asked: touch red cube. red cube at<loc_001><loc_002>.', 'pick up red cube<loc_001><loc_002>'),
         ('. hand: open. asked: throw things.', 'touch red cube<loc_001><loc_002>'),
         ('. hand: open. asked: go home, then touch red cube. done: nothing.', 'touch red cube<loc_001><loc_002>'),

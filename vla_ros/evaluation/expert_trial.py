@@ -12,7 +12,7 @@ from vla_ros.action.planner import Planner
 from vla_ros.bundle import ChunkSpec
 from vla_ros.evaluation.brain import Brain
 from vla_ros.evaluation.closed_loop import ClosedLoop, Timing
-from vla_ros.evaluation.episodes import IMPOSSIBLE, Episode
+from vla_ros.evaluation.episodes import TO_REFUSE, Episode
 from vla_ros.evaluation.expert_policy import HORIZON, ExpertPolicy
 from vla_ros.evaluation.trial import Outcome, watch
 from vla_ros.paths import config_file
@@ -50,7 +50,7 @@ def run_expert_trial(episode: Episode, timing: Timing | None = None) -> Outcome:
     tasks = episode.tasks or (Task('home'),)
     policy = ExpertPolicy(world, tasks[0], episode.seed)
     limits = load_limits(config_file('joint_limits.yaml'), JOINT_NAMES)
-    reason = ' '.join(IMPOSSIBLE.get(episode.task, ()))
+    reason = ' '.join(TO_REFUSE.get(episode.task, ()))
     verdict = Verdict.REFUSED if episode.impossible else Verdict.GO
     brain = Brain(
         cameras=(),

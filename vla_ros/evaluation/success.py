@@ -13,7 +13,7 @@ from typing import Any
 from vla_ros.bundle import MANIFEST, load_bundle, sha256
 from vla_ros.evaluation.brain import Brain, load_brain
 from vla_ros.evaluation.closed_loop import Timing
-from vla_ros.evaluation.episodes import IMPOSSIBLE, Episode
+from vla_ros.evaluation.episodes import TO_REFUSE, Episode
 from vla_ros.evaluation.expert_trial import run_expert_trial
 from vla_ros.evaluation.machine import machine, versions
 from vla_ros.evaluation.statistics import wilson_interval
@@ -100,7 +100,7 @@ def report(
         'success_rate': round(successes / len(outcomes), 4),
         'ci95': [round(low, 4), round(high, 4)],
         'refusals': refusals,
-        'false_refusals': refusals if task not in IMPOSSIBLE else 0,
+        'false_refusals': refusals if task not in TO_REFUSE else 0,
         'right_reasons': sum(outcome.right_reason for outcome in outcomes),
         'failures': dict(
             Counter(outcome.failure for outcome in outcomes if not outcome.success).most_common()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from vla_ros.evaluation.brain import Brain
 from vla_ros.evaluation.closed_loop import ClosedLoop, Timing
-from vla_ros.evaluation.episodes import IMPOSSIBLE, Episode
+from vla_ros.evaluation.episodes import TO_REFUSE, Episode
 from vla_ros.sim.poses import world_of
 from vla_ros.sim.sequence import SequenceReferee
 from vla_ros.sim.world import World
@@ -52,7 +52,7 @@ class Outcome:
     @property
     def right_reason(self) -> bool:
         """Whether an order that had to be refused was refused for the true reason."""
-        return self.success and any(words in self.subtask for words in IMPOSSIBLE.get(self.episode.task, ()))
+        return self.success and any(words in self.subtask for words in TO_REFUSE.get(self.episode.task, ()))
 
 
 def run_trial(episode: Episode, brain: Brain, timing: Timing | None = None) -> Outcome:

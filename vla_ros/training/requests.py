@@ -42,7 +42,7 @@ DONE: Mapping[str, float] = {
     TWO_STEPS: 0.15,
 }
 """Shares of what the expert demonstrates."""
-ABSENT = 0.25
+ABSENT = 0.18
 """Share of orders about an object that is not there."""
 FAR = 0.5
 """Share of the others that are about an object out of reach, where there is one."""

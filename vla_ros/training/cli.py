@@ -79,7 +79,7 @@ def language(
 
 @app.command()
 def demonstrations(
-    out: Out = WORK, count: int = 600, test: int = 30, workers: Workers = 2, share: Shares = None
+    out: Out = WORK, count: int = 1500, test: int = 60, workers: Workers = 2, share: Shares = None
 ) -> None:
     """Record the scripted expert at all tasks."""
     from vla_ros.training import requests, stages

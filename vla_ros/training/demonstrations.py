@@ -42,7 +42,7 @@ HOLD_STEPS = 10
 """Steps recorded after the order was done: staying is a part of touching."""
 DISTURBED = 0.7
 """Share of episodes with disturbances."""
-DISTURBANCE, WHILE_PUSHING = 0.05, 0.015
+DISTURBANCE, WHILE_PUSHING = 0.04, 0.015
 """Standard deviation in rad of the joint targets during a disturbance. What is pushed is easily knocked over."""
 DISTURBANCE_STEPS, CALM_STEPS = 6, 30
 """Mean length of a disturbance and of the calm between two, in control steps."""

@@ -143,8 +143,11 @@ def refusals(node: VlaNode) -> dict[str, int]:
     return node.health.refusals()
 
 
-def write_bundle(folder: Path, joints: Sequence[str] = JOINTS) -> Path:
-    """A bundle with two cameras and no files, and joint limits: enough for nodes with fake models."""
+def write_bundle(folder: Path, joints: Sequence[str] = JOINTS, hand: str = '') -> Path:
+    """A bundle with two cameras and no files, and joint limits: enough for nodes with fake models.
+
+    ``hand`` is the joint that its System 2 wants to know of.
+    """
     statistics = {'mean': [0.0] * len(joints), 'std': [1.0] * len(joints)}
     camera = {'width': 8, 'height': 6, 'mean': [0.5] * 3, 'std': [0.5] * 3, 'tokens': 2}
     manifest = {
@@ -163,6 +166,7 @@ def write_bundle(folder: Path, joints: Sequence[str] = JOINTS) -> Path:
             'context': 64,
             'location_bins': 16,
             'location_camera': 'front',
+            'hand': {'joint': hand, 'closed': 0.0, 'open': 1.0} if hand else None,
         },
         'robot': {'name': 'tiny', 'joints': list(joints), 'units': 'rad', 'rest': [0.0] * len(joints)},
         'chunk': {'horizon': 8, 'dt': 0.05, 'representation': 'absolute', 'prefix': 0},

@@ -131,3 +131,17 @@ def test_rows_follow_the_cameras_in_manifest_order() -> None:
     rows = bundle.rows_of((second.name, first.name))
     expected = [*range(first.tokens, first.tokens + second.tokens), *range(first.tokens)]
     np.testing.assert_array_equal(rows, expected)
+
+
+def test_a_hand_that_the_robot_does_not_have_is_refused(tmp_path: Path, content: dict[str, Any]) -> None:
+    content['reasoning']['hand'] = {'joint': 'claw', 'closed': 0.0, 'open': 0.3}
+    with pytest.raises(VlaError, match=r"reasoning\.hand\.joint: expected one of .*, found 'claw'"):
+        _load(tmp_path, content)
+
+
+def test_statistics_of_the_velocities_of_another_robot_are_refused(
+    tmp_path: Path, content: dict[str, Any]
+) -> None:
+    content['normalisation']['velocity'] = {'mean': [0.0] * 7, 'std': [1.0] * 7}
+    with pytest.raises(VlaError, match=r'normalisation\.velocity\.mean: expected 6 values'):
+        _load(tmp_path, content)

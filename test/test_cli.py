@@ -208,7 +208,7 @@ def test_the_report_of_an_evaluation_counts_what_it_says(bundle: Path) -> None:
         outcomes,
         task='touch',
         seed=1_000_000,
-        wordings=Path('w.yaml'),
+        wordings=[Path('w.yaml')],
         bundle=bundle,
         road='offline',
         begun=0.0,

@@ -20,13 +20,13 @@ from vla_ros.nodes.ros_trials import outcome_of
 from vla_ros.nodes.simulator import SimulatorNode
 from vla_ros.nodes.stage import Stage
 from vla_ros.paths import config_file
-from vla_ros.reasoning.trace import Sighting, read, write
+from vla_ros.reasoning.trace import Request, Sighting, read, write
 from vla_ros.sim.expert import Expert
 from vla_ros.sim.model import JOINT_NAMES
 from vla_ros.sim.scene import sample_scene
 from vla_ros.sim.tasks import Task
 from vla_ros.sim.world import World
-from vla_ros.types import ActionChunk, Thought, Verdict, VisualTokens, VlaError
+from vla_ros.types import ActionChunk, Subtask, Thought, Verdict, VisualTokens, VlaError
 
 SEED = 1_000_000
 PRESENT, ABSENT = 'green cube', 'orange cube'
@@ -49,7 +49,9 @@ class KnowingModel:
     def think(self, tokens: VisualTokens, instruction: str, on_text: Any = None) -> Any:
         self.wanted = ' '.join(instruction.split()[-2:])
         text = write(
-            [Sighting(thing.name, 0.5, 0.5) for thing in self.scene.objects], 'touch', self.wanted, 16
+            [Sighting(thing.name, 0.5, 0.5) for thing in self.scene.objects],
+            Request((Subtask('touch', self.wanted),)),
+            16,
         )
         on_text(text)
         decision = read(text, instruction, 16, 'front')
@@ -99,7 +101,7 @@ def test_an_order_is_carried_out_and_judged_and_an_impossible_one_refused_with_t
     stage = Stage(client, lambda: None)
 
     stage.set_scene(SEED, f'touch:{PRESENT}')
-    done = stage.touch(f'touch the {PRESENT}')
+    done = stage.carry_out(f'touch the {PRESENT}')
     stage.set_scene(SEED, '')
     refused = stage.refuse(f'touch the {ABSENT}', still=1.0)
 
@@ -116,7 +118,7 @@ def test_a_false_refusal_is_told_at_once_and_not_after_the_time_limit(client: Cl
     stage = Stage(client, lambda: None)
 
     stage.set_scene(SEED, f'touch:{PRESENT}')
-    ended = stage.touch(f'touch the {ABSENT}')
+    ended = stage.carry_out(f'touch the {ABSENT}')
 
     assert (ended.success, ended.refused, ended.failure) == (False, True, 'refused')
     outcome = outcome_of(Episode(0, SEED, 'touch', PRESENT, ''), ended, 1.0)

@@ -7,10 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from vla_ros.evaluation.episodes import FIRST_HELD_OUT_SEED, list_episodes
+from vla_ros.evaluation.chosen import PAIRS
+from vla_ros.evaluation.episodes import (
+    FIRST_HELD_OUT_SEED,
+    TASKS,
+    TO_REFUSE,
+    chosen_tasks,
+    list_episodes,
+)
+from vla_ros.evaluation.expert_trial import run_expert_trial
 from vla_ros.evaluation.segments import Ending
 from vla_ros.evaluation.story import IMPOSSIBLE, make_story
 from vla_ros.evaluation.wordings import HELD_OUT, load_wordings, say, templates_of
+from vla_ros.sim.feasibility import why_infeasible
+from vla_ros.sim.tasks import Task
 from vla_ros.types import VlaError
 
 WORDINGS = load_wordings(HELD_OUT)
@@ -79,9 +89,9 @@ def test_a_task_without_sentences_of_its_own_borrows_those_of_touch() -> None:
         ('touch: [}', 'is not YAML'),
         ('- touch', 'expected a mapping'),
         ('touch: tap it', 'expected a list of sentences'),
-        ('touch: ["tap {thing}"]', 'expected {object} or {target}'),
+        ('touch: ["tap {thing}"]', 'expected {direction} or .* or {object}'),
         ('touch: ["tap {object"]', 'is not a template'),
-        ('touch: ["tap {0}"]', 'expected {object} or {target}'),
+        ('touch: ["tap {0}"]', 'expected {direction} or .* or {object}'),
         ('{}', 'expected a mapping'),
     ],
 )
@@ -118,3 +128,57 @@ def test_the_story_asks_for_three_objects_that_are_there_and_one_that_is_not() -
 def test_a_story_of_a_negative_seed_is_refused() -> None:
     with pytest.raises(VlaError, match='seed'):
         make_story(-1)
+
+
+DEV = load_wordings(Path(__file__).parent / 'data' / 'dev_wordings.yaml')
+POSSIBLE = [task for task in TASKS if task not in TO_REFUSE]
+SEED = 900_000
+
+
+def test_there_are_sentences_by_hand_for_every_task() -> None:
+    assert sum(len(lines) for lines in DEV.values()) >= 100
+    for task in TASKS:
+        assert list_episodes(task, 1, SEED, DEV)
+
+
+@pytest.mark.parametrize('task', POSSIBLE)
+def test_a_task_that_is_to_be_done_can_be_done_in_its_scene_and_names_what_it_is_about(task: str) -> None:
+    for episode in list_episodes(task, 12, SEED, DEV):
+        assert why_infeasible(episode.scene(), episode.tasks[0]) == ''
+        named = [name for t in episode.tasks for name in (t.object, t.target) if name]
+        assert all(name in episode.instruction for name in named)
+        assert '{' not in episode.instruction
+
+
+def test_what_is_out_of_reach_is_there_and_out_of_reach() -> None:
+    for episode in list_episodes('out_of_reach', 10, SEED, DEV):
+        assert 'out of reach' in why_infeasible(episode.scene(), Task('touch', episode.wanted))
+        assert episode.wanted in episode.instruction
+
+
+@pytest.mark.parametrize('task', list(TO_REFUSE))
+def test_there_is_nothing_to_judge_where_the_words_must_be_refused(task: str) -> None:
+    assert all(episode.tasks == () and episode.impossible for episode in list_episodes(task, 4, SEED, DEV))
+
+
+def test_orders_of_two_steps_take_turns_by_the_kinds_of_their_steps() -> None:
+    episodes = list_episodes('two_step', 2 * len(PAIRS), SEED, DEV)
+    assert Counter(tuple(t.kind for t in e.tasks) for e in episodes) == dict.fromkeys(PAIRS, 2)
+    with pytest.raises(VlaError, match='put then home'):
+        list_episodes('two_step', 1, SEED, WORDINGS if 'put then home' not in WORDINGS else {})
+
+
+def test_all_stands_for_every_task() -> None:
+    assert chosen_tasks('all') == TASKS
+    assert chosen_tasks('push') == ('push',)
+    with pytest.raises(VlaError, match='juggle'):
+        chosen_tasks('juggle')
+
+
+@pytest.mark.parametrize('task', ['touch', 'push', 'two_step', 'unsafe'])
+def test_the_expert_in_the_place_of_the_model_does_what_is_right(task: str) -> None:
+    (episode,) = list_episodes(task, 1, SEED, DEV)
+    outcome = run_expert_trial(episode)
+    assert (outcome.success, outcome.failure) == (True, '')
+    assert outcome.steps_done == len(episode.tasks)
+    assert outcome.right_reason == episode.impossible

@@ -23,8 +23,8 @@ TABLE = interfaces(CAMERAS, simulator=True)
 CHOSEN = {
     # The transport of images is raw in this graph.
     'perception': {f'/camera/{camera}/image_raw/compressed' for camera in CAMERAS},
-    # System 2 looks at one camera.
-    'reasoning': {'/perception/wrist/image'},
+    # System 2 looks at one camera, and does not want to know of the hand.
+    'reasoning': {'/perception/wrist/image', '/joint_states'},
     # It has seen no decision yet that points into the image of a camera.
     'visualise': {f'/camera/{camera}/camera_info' for camera in CAMERAS},
     # It says the time, and does not listen to it.

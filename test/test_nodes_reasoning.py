@@ -13,16 +13,25 @@ pytest.importorskip('rclpy')
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.srv import ChangeState
-from node_graph import PATIENCE, Ear, Graph, eventually, refusals, rows
+from node_graph import JOINTS, PATIENCE, Ear, Graph, eventually, refusals, rows, write_bundle
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
 from vla_ros.nodes import qos
 from vla_ros.nodes.image_messages import matrix_from_message, matrix_message
-from vla_ros.nodes.messages import nanoseconds
+from vla_ros.nodes.messages import nanoseconds, time_message
 from vla_ros.nodes.reasoning import ReasoningNode
-from vla_ros.types import NANOSECONDS, Decision, Thought, Verdict, VisualTokens, VlaError
+from vla_ros.types import (
+    NANOSECONDS,
+    Decision,
+    Situation,
+    Subtask,
+    Thought,
+    Verdict,
+    VisualTokens,
+    VlaError,
+)
 
 
 @dataclass
@@ -35,12 +44,19 @@ class ScriptedReasoner:
     slow: str = ''
     go_on: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     asked: list[tuple[str, int]] = field(default_factory=list)
+    situations: list[Situation | None] = field(default_factory=list)
+    doing: Subtask | None = None
     providers: tuple[str, ...] = ('CPUExecutionProvider',)
 
     def think(
-        self, tokens: VisualTokens, instruction: str, on_text: Callable[[str], None] | None = None
+        self,
+        tokens: VisualTokens,
+        instruction: str,
+        on_text: Callable[[str], None] | None = None,
+        situation: Situation | None = None,
     ) -> tuple[Decision, Thought]:
         self.asked.append((instruction, tokens.stamp))
+        self.situations.append(situation)
         assert on_text is not None
         on_text('I see')
         if self.error is not None:
@@ -49,7 +65,16 @@ class ScriptedReasoner:
             assert self.go_on.acquire(timeout=PATIENCE)
         on_text('I see a cube')
         return (
-            Decision(self.verdict, f'do {instruction}', instruction, 'I see a cube', (0.5, 0.25), 'front'),
+            Decision(
+                self.verdict,
+                f'do {instruction}',
+                instruction,
+                'I see a cube',
+                (0.5, 0.25),
+                'front',
+                self.doing,
+                (0.75, 0.5),
+            ),
             Thought(tokens.stamp, self.rows),
         )
 
@@ -76,6 +101,15 @@ class Bench:
 
     def tell(self, words: str) -> None:
         self.graph.say(String(data=words), 'instruction', qos.LATCHED)
+
+    def feel(self, position: float) -> None:
+        """Publish where the hand is now, and wait until the node has it."""
+        message = JointState(name=list(JOINTS), position=[0.0, position])
+        message.header.stamp = time_message(self.graph.now())
+        self.graph.say(message, 'joint_states', qos.JOINT_STATES_OUT)
+        assert eventually(
+            lambda: self.node._joints is not None and self.node._joints.positions[0] == position
+        )
 
     def decision(self, words: str, after: int = 0) -> DiagnosticStatus:
         return self.decisions.wait(lambda m: words in m.status[0].message, after).status[0]
@@ -256,3 +290,34 @@ def test_an_instruction_that_was_given_before_activation_is_followed_then(graph,
     bench = Bench(graph, bundle, ScriptedReasoner())
     bench.see()
     bench.decision('do touch the cube')
+
+
+def test_a_model_that_wants_to_know_of_the_hand_is_told_and_remembers_until_it_is_told_anew(
+    graph, tmp_path
+) -> None:
+    bundle = str(write_bundle(tmp_path / 'hand', hand=JOINTS[1]))
+    reasoner = ScriptedReasoner(doing=Subtask('push', 'red cube', 'left'))
+    bench = Bench(graph, bundle, reasoner, rate=50.0, max_token_age=60.0)
+    bench.feel(0.5)
+    bench.see()
+    bench.tell('push it')
+    bench.decision('do push it')
+    bench.feel(-0.5)
+    bench.see()
+    assert eventually(lambda: len(reasoner.situations) == 2)
+    bench.tell('push it')
+    assert eventually(lambda: len(reasoner.situations) == 3)
+    pushed = (0.75, 0.5)
+    expected = [Situation('between'), Situation('closed', 0, pushed), Situation('closed')]
+    assert reasoner.situations == expected
+
+
+def test_without_joint_states_a_model_that_wants_to_know_of_the_hand_does_not_act(graph, tmp_path) -> None:
+    bundle = str(write_bundle(tmp_path / 'hand', hand=JOINTS[1]))
+    bench = Bench(graph, bundle, ScriptedReasoner())
+    bench.see()
+    bench.tell('touch it')
+    assert bench.decision('joint_states: expected lift').level == DiagnosticStatus.ERROR
+    assert eventually(lambda: refusals(bench.node) == {'reasoning_refused': 1})
+    assert bench.reasoner.asked == []
+    assert all(height(m) == 0 for m in bench.thoughts.messages)

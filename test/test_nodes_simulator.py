@@ -27,13 +27,13 @@ from vla_ros.nodes import qos
 from vla_ros.nodes.image_messages import camera_model_from_message, image_from_message
 from vla_ros.nodes.joint_messages import joints_from_message, trajectory_message
 from vla_ros.nodes.messages import nanoseconds, time_message
-from vla_ros.nodes.simulated_robot import SimulatedRobot, make_controller, parse_task
+from vla_ros.nodes.simulated_robot import SimulatedRobot, make_controller
 from vla_ros.nodes.simulator import SimulatorNode, controller_message
 from vla_ros.sim.model import JOINT_NAMES, REST_POSE
 from vla_ros.sim.scene import sample_scene
 from vla_ros.sim.tasks import Task
 from vla_ros.sim.trajectory_message import TrajectoryMessage, TrajectoryPoint
-from vla_ros.types import NANOSECONDS, JointTrajectory, VlaError
+from vla_ros.types import NANOSECONDS, JointTrajectory
 from vla_ros.viz.robot_shapes import RobotShapes
 
 SEED = 1_000_003
@@ -251,20 +251,6 @@ def test_a_score_tells_how_far_the_arm_moved_since_the_trial_began() -> None:
     robot.judge(Task('home'))
     assert float(robot.score()['moved [rad]']) < 0.01
     assert robot.score()['task'] == 'home'
-
-
-@pytest.mark.parametrize(
-    ('text', 'task'),
-    [('', None), (' ', None), ('home', Task('home')), ('touch: red cube ', Task('touch', 'red cube'))],
-)
-def test_a_task_is_written_as_kind_and_object(text, task) -> None:
-    assert parse_task(text) == task
-
-
-@pytest.mark.parametrize('text', [':', 'touch:', ':red cube'])
-def test_half_a_task_is_refused(text) -> None:
-    with pytest.raises(VlaError, match='kind:object'):
-        parse_task(text)
 
 
 @pytest.mark.parametrize(('stamp', 'expected'), [(0, 0), (7 * NANOSECONDS, 10 * NANOSECONDS)])

@@ -19,8 +19,8 @@ from vla_ros.bundle import load_bundle
 from vla_ros.reasoning import onnx_reasoner
 from vla_ros.reasoning.onnx_reasoner import OnnxReasoner
 from vla_ros.reasoning.prompt import ASSISTANT, USER, plain, prompt
-from vla_ros.reasoning.trace import ANSWER, END_ANSWER, END_THINK, THINK, Sighting, read, write
-from vla_ros.types import Verdict, VisualTokens
+from vla_ros.reasoning.trace import ANSWER, END_ANSWER, END_THINK, THINK, Request, Sighting, read, write
+from vla_ros.types import Subtask, Verdict, VisualTokens
 
 BUNDLE = load_bundle(Path(__file__).parent.parent / 'models' / 'tabletop')
 MANIFEST = BUNDLE.manifest
@@ -78,7 +78,9 @@ places = st.floats(0, 1, allow_nan=False)
 scenes = st.dictionaries(names, st.tuples(places, places), max_size=3).map(
     lambda seen: [Sighting(name, x, y) for name, (x, y) in seen.items()]
 )
-traces = st.builds(lambda scene, wanted: write(scene, 'touch', wanted, BINS), scenes, names)
+traces = st.builds(
+    lambda scene, wanted: write(scene, Request((Subtask('touch', wanted),)), BINS), scenes, names
+)
 pieces = st.one_of(
     st.sampled_from(
         [THINK, END_THINK, ANSWER, END_ANSWER, '<loc_001>', ' go:', ' refuse:', 'red cube', '<', '>']

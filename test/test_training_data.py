@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +14,26 @@ pytest.importorskip('mujoco')
 
 import mujoco
 
-from vla_ros.evaluation.wordings import HELD_OUT, load_wordings
+from vla_ros.evaluation.wordings import held_out_wordings
+from vla_ros.reasoning.trace import OTHER_REQUESTS, Request, Sighting
 from vla_ros.sim.cameras import FRONT_SIZE, Camera
 from vla_ros.sim.expert import JOINT_SPEED, PERIOD
 from vla_ros.sim.scene import sample_scene
 from vla_ros.sim.world import World
 from vla_ros.training.action import PLACE_ERROR, SMALLEST_SPREAD, oldest_looks, patches, statistics, texts_of
 from vla_ros.training.augment import moved, relit
-from vla_ros.training.demonstrations import HORIZON, Demonstrations, _episode, joined
-from vla_ros.training.snapshots import KINDS, object_centres
+from vla_ros.training.conversations import followed
+from vla_ros.training.demonstrations import HORIZON, _episode
+from vla_ros.training.labels import KINDS, Truth, object_centres, truth_of
+from vla_ros.training.lessons import Lessons, LessonWriter, as_numbers, from_numbers, joined, load_lessons
+from vla_ros.training.requests import DONE, draw_request, drawn_kind, shares_from
+from vla_ros.training.scenes import put_into_hand
 from vla_ros.training.stages import _run
 from vla_ros.training.wordings import parts, sentence, templates
-from vla_ros.types import VlaError
+from vla_ros.types import Subtask, VlaError
+
+TOUCH = Request((Subtask('touch', KINDS[0]),))
+TOUCH_RED = Request((Subtask('touch', 'red cube'),))
 
 
 def _spot(x: float, y: float, size: int = 128) -> np.ndarray:
@@ -76,22 +85,37 @@ def test_object_centres_fall_on_pixels_of_that_object(seed: int) -> None:
     assert np.isnan(centres[:, 0]).sum() == len(KINDS) - len(scene.objects)
 
 
-def _demonstrations() -> Demonstrations:
-    """Three looks in two orders; at each the joints stand at -0.5 and the chunk counts 0, 1, 2, ... in every joint."""
+def _lessons(request: Request = TOUCH, held: int = -1) -> Lessons:
+    """Three looks in two orders; at each the joints stand at -0.5 and the chunk counts 0, 1, 2, ... in every joint.
+
+    All kinds of things are seen at the middle of the image, and within reach.
+    """
     counted = np.arange(HORIZON, dtype=np.float32)[None, :, None]
-    return Demonstrations(
-        images=np.zeros((3, 2, 4, 4, 3), np.uint8),
-        centres=np.zeros((3, len(KINDS), 2), np.float32),
+    goals = np.full((3, len(KINDS), 4, 2), 0.25, np.float32)
+    truth = Truth(
+        np.full((3, len(KINDS), 2), 0.5, np.float32),
+        np.ones((3, len(KINDS)), bool),
+        goals,
+        np.zeros(3, np.float32),
+        np.full(3, held),
+    )
+    pushes = request.steps[0].kind == 'push'
+    return Lessons(
+        images=np.arange(3 * 2 * 4 * 4 * 3, dtype=np.uint8).reshape(3, 2, 4, 4, 3),
+        truth=truth,
         joints=np.full((3, 6), -0.5, np.float32),
+        velocities=np.full((3, 6), 2.0, np.float32),
         chunks=np.broadcast_to(counted, (3, HORIZON, 6)).copy(),
-        wanted=np.zeros(3, np.int64),
+        requests=np.stack([as_numbers(request)] * 3),
+        done=np.zeros(3, np.int64),
+        goals=np.full((3, 2), 0.75 if pushes else np.nan, np.float32),
         step=np.array([0, 5, 7]),
         order=np.array([4, 4, 9]),
     )
 
 
 def test_statistics_are_of_relative_actions() -> None:
-    moments = statistics(_demonstrations())
+    moments = statistics(_lessons())
     # 0, 1, ..., 15 relative to -0.5: the mean of n numbers from 0 is (n - 1) / 2, their variance (n^2 - 1) / 12.
     np.testing.assert_allclose(moments.action_mean, (HORIZON - 1) / 2 + 0.5)
     np.testing.assert_allclose(moments.action_std, np.sqrt((HORIZON**2 - 1) / 12), rtol=1e-6)
@@ -99,18 +123,90 @@ def test_statistics_are_of_relative_actions() -> None:
     np.testing.assert_allclose(moments.state_std, SMALLEST_SPREAD)
 
 
+def test_the_state_has_velocities_behind_positions_where_there_are_statistics_of_them() -> None:
+    lessons = _lessons()
+    moments = statistics(lessons)
+    lessons.velocities[:] += SMALLEST_SPREAD
+    np.testing.assert_allclose(moments.state(lessons), [[0.0] * 6 + [1.0] * 6] * 3, atol=1e-5)
+    assert replace(moments, velocity_mean=None, velocity_std=None).state(lessons).shape == (3, 6)
+
+
 def test_the_patch_to_look_at_is_the_one_that_the_wanted_object_is_in() -> None:
-    lessons = _demonstrations()
-    lessons.centres[0, 0] = 0.99, 0.01  # at the top right
-    lessons.centres[1, 0] = 0.30, 0.80  # second column of four, last row
-    lessons.centres[2, 0] = np.nan, np.nan
+    lessons = _lessons()
+    lessons.truth.centres[0, 0] = 0.99, 0.01  # at the top right
+    lessons.truth.centres[1, 0] = 0.30, 0.80  # second column of four, last row
+    lessons.truth.centres[2, 0] = np.nan, np.nan
     assert patches(lessons, 16).tolist() == [3, 13, -1]
 
 
+@pytest.mark.parametrize(('held', 'patch'), [(-1, 0), (0, 15)])
+def test_the_hand_goes_to_the_object_and_then_with_it_to_the_bowl(held: int, patch: int) -> None:
+    bowl = KINDS[-1]
+    lessons = _lessons(Request((Subtask('put', KINDS[0], bowl),)), held)
+    lessons.truth.centres[:, 0], lessons.truth.centres[:, -1] = 0.1, 0.9
+    assert patches(lessons, 16).tolist() == [patch] * 3
+    np.testing.assert_allclose(lessons.places(), [[[0.1, 0.1], [0.9, 0.9]]] * 3)
+
+
+def test_the_hand_goes_nowhere_on_the_table_on_its_way_home() -> None:
+    lessons = _lessons(Request((Subtask('home'),)))
+    assert patches(lessons, 16).tolist() == [-1] * 3
+    assert np.isnan(lessons.places()).all()
+
+
+@pytest.mark.parametrize('steps', [
+    (Subtask('home'),),
+    (Subtask('push', KINDS[3], 'back'),),
+    (Subtask('put', KINDS[0], KINDS[-1]), Subtask('point', KINDS[5])),
+])  # fmt: skip
+def test_an_order_survives_being_numbers(steps: tuple[Subtask, ...]) -> None:
+    assert from_numbers(as_numbers(Request(steps))) == Request(steps)
+
+
+def test_lessons_come_back_from_disk_and_more_can_be_added(tmp_path: Path) -> None:
+    path, lessons = tmp_path / 'lessons.npz', _lessons()
+    with LessonWriter(path) as writer:
+        writer.add(lessons)
+    with LessonWriter(path, go_on=True) as writer:
+        writer.add(lessons)
+    found = load_lessons(path)
+    np.testing.assert_array_equal(found.images, np.concatenate([lessons.images] * 2))
+    np.testing.assert_array_equal(found.step, [0, 5, 7, 0, 5, 7])
+    assert found.request(5) == TOUCH
+    np.testing.assert_array_equal(found.truth.centres[3:], lessons.truth.centres)
+
+
+def test_lessons_that_were_broken_off_leave_what_was_there(tmp_path: Path) -> None:
+    path, lessons = tmp_path / 'lessons.npz', _lessons()
+    with LessonWriter(path) as writer:
+        writer.add(lessons)
+    with pytest.raises(KeyboardInterrupt), LessonWriter(path, go_on=True) as writer:
+        writer.add(lessons)
+        raise KeyboardInterrupt
+    np.testing.assert_array_equal(load_lessons(path).images, lessons.images)
+
+
+def test_a_push_is_told_where_it_goes_to_at_all_looks_but_the_first() -> None:
+    rng = np.random.default_rng(0)
+    lessons = _lessons(Request((Subtask('push', KINDS[0], 'left'),)))
+    said = [followed(rng, lessons, look, 128) for look in range(3)]
+    assert [one.situation.place for one in said] == [None, (0.75, 0.75), None]
+    assert all('goes to<loc_096><loc_096>' in one.trace for one in said)
+
+
+def test_a_step_that_was_just_done_is_mostly_news_and_later_remembered() -> None:
+    rng = np.random.default_rng(0)
+    lessons = _lessons(Request((Subtask('touch', KINDS[0]), Subtask('home'))))
+    lessons.order[:], lessons.done[1:] = 4, 1
+    news = [followed(rng, lessons, 1, 128).situation.done for _ in range(50)]
+    assert 0.1 < np.mean(news) < 0.6
+    assert all(followed(rng, lessons, 2, 128).situation.done == 1 for _ in range(20))
+    assert 'go: go home' in followed(rng, lessons, 1, 128).trace
+
+
 def test_places_in_a_trace_that_is_learned_from_are_wrong_by_a_little_and_names_are_right() -> None:
-    lessons = _demonstrations()
-    lessons.centres[:] = 0.5
-    texts = [trace for seed in range(40) for _, trace in texts_of(lessons, KINDS, 128, seed)]
+    lessons = _lessons()
+    texts = [trace for seed in range(40) for _, trace in texts_of(lessons, 128, seed)]
     assert all(KINDS[0] in trace for trace in texts)
     written = np.array([[int(place) for place in re.findall(r'<loc_(\d+)>', trace)] for trace in texts])
     assert written.mean() == pytest.approx(63.5, abs=0.3)  # a bin is the floor of a place
@@ -130,7 +226,7 @@ def test_a_thought_never_comes_from_the_episode_before_though_steps_begin_anew()
 
 
 def test_joined_demonstrations_keep_looks_and_chunks_together() -> None:
-    one = _demonstrations()
+    one = _lessons()
     both = joined([one, one])
     np.testing.assert_array_equal(both.step, [0, 5, 7, 0, 5, 7])
     np.testing.assert_array_equal(both.chunks, np.concatenate([one.chunks, one.chunks]))
@@ -150,36 +246,99 @@ def test_a_covered_object_that_the_hand_was_sent_to_still_counts_as_seen() -> No
     mujoco.mj_forward(world.model, world.data)
     kind = KINDS.index(wanted.name)
     assert np.isnan(object_centres(world, camera)[kind]).all()
-    assert not np.isnan(object_centres(world, camera, known=wanted.name)[kind]).any()
+    assert not np.isnan(object_centres(world, camera, known={wanted.name})[kind]).any()
 
 
-def test_an_episode_shows_what_the_expert_does_from_each_look() -> None:
-    lessons = _episode(300_000, 32)
+@pytest.mark.parametrize('kind', ['push', 'put', 'two_step'])
+def test_an_episode_shows_what_the_expert_does_from_each_look(kind: str) -> None:
+    lessons = _episode(800_003, 32, {kind: 1.0})
     assert lessons.images.shape[1:] == (2, 32, 32, 3)
     assert lessons.chunks.shape[1:] == (HORIZON, 6)
-    assert len(set(lessons.order.tolist())) == 2
-    assert (np.diff(lessons.step) > 0).all()
+    assert (np.diff(lessons.step) >= 0).all()
     # No joint is asked to go faster than the expert's own limit, plus what servos give away.
     assert np.abs(np.diff(lessons.chunks, axis=1)).max() < 3 * JOINT_SPEED * PERIOD
-    wanted = lessons.centres[np.arange(len(lessons.wanted)), lessons.wanted]
-    assert not np.isnan(wanted).any()
+    steps = [lessons.request(look).steps for look in range(len(lessons))]
+    assert {len(s) > 1 if kind == 'two_step' else s[0].kind for s in steps} <= {kind, True}
+    things = [s[int(done)].object for s, done in zip(steps, lessons.done)]
+    places = lessons.places()
+    assert all(np.isnan(place[0, 0]) == (not thing) for place, thing in zip(places, things))
+    assert np.abs(lessons.velocities).max() > 0.3
 
 
 def test_training_sentences_name_their_object_in_words_that_are_known() -> None:
     rng = np.random.default_rng(0)
     names = parts()['names']
     for _ in range(300):
-        text = sentence(rng, 'touch', 'red cube')
+        text = sentence(rng, TOUCH_RED)
         assert any(word in text for word in names['red'])
         assert any(word in text for word in names['cube'])
         assert '{' not in text
     with pytest.raises(VlaError, match='expected one of'):
-        sentence(rng, 'juggle', 'red cube')
+        templates('juggle')
+
+
+def test_training_sentences_name_target_and_direction() -> None:
+    rng = np.random.default_rng(0)
+    bowls, left = parts()['names']['bowl'], parts()['directions']['left']
+    for _ in range(200):
+        put = sentence(rng, Request((Subtask('put', 'red cube', 'blue bowl'),)), present=['blue bowl'])
+        push = sentence(rng, Request((Subtask('push', 'red cube', 'left'),)))
+        both = sentence(rng, Request((Subtask('put', 'red cube', 'green plate'), Subtask('home'))))
+        assert any(word in put for word in bowls)
+        assert any(words in push for words in left)
+        assert not any('{' in text for text in (put, push, both))
+
+
+@pytest.mark.parametrize('other', list(OTHER_REQUESTS))
+def test_there_are_words_for_everything_that_is_not_to_be_done(other: str) -> None:
+    rng = np.random.default_rng(0)
+    texts = {sentence(rng, Request(other=other), 'red cube', ['red cube', 'blue bowl']) for _ in range(50)}
+    assert len(texts) > 40
+    assert not any('{' in text for text in texts)
+
+
+def test_every_request_that_is_drawn_to_be_possible_names_what_is_there() -> None:
+    rng = np.random.default_rng(0)
+    seen = [
+        Sighting('red cube', 0.1, 0.1),
+        Sighting('blue cube', 0.5, 0.5, False),
+        Sighting('red bowl', 0.9, 0.9),
+    ]
+    for _ in range(300):
+        request = draw_request(rng, drawn_kind(rng, DONE), seen, possible=True)
+        for step in request.steps[:1]:
+            touched = ('red bowl',) if step.kind in ('touch', 'point') else ()
+            assert step.object in ('', 'red cube', *touched)
+            assert step.kind != 'put' or step.target == 'red bowl'
+
+
+def test_shares_are_words_and_numbers() -> None:
+    assert shares_from(['put=2', 'touch=1']) == {'put': 2.0, 'touch': 1.0}
+    assert shares_from(None) is DONE
+    for words in (['juggle=1'], ['put'], ['put=-1'], ['put=nan'], ['put=0']):
+        with pytest.raises(VlaError, match='share: expected'):
+            shares_from(words)
+
+
+def test_an_object_in_the_hand_is_between_the_jaws_and_one_beyond_is_out_of_reach() -> None:
+    rng = np.random.default_rng(0)
+    scene = sample_scene(800_001, count=(2, 2), beyond=1)
+    world, name, far = World(scene), scene.objects[0].name, scene.objects[-1].name
+    put_into_hand(rng, world, name)
+    camera = Camera(world.model, 'front', *FRONT_SIZE, scene=scene)
+    truth = truth_of(world, camera, holding=name)
+    assert world.held() <= {name}
+    assert float(np.linalg.norm(world.object_position(name) - world.gripper_tip())) < 0.03
+    assert truth.holding(0) == name
+    assert {s.name for s in truth.sightings(0) if not s.within_reach} <= {far}
+    assert not truth.reach[0, KINDS.index(far)]
 
 
 def _bare(text: str) -> str:
     """The words alone: no article before the object, no punctuation, no capitals."""
-    letters = re.sub(r'[^a-z{} ]', '', text.lower()).replace('the {object}', '{object}')
+    letters = re.sub(r'[^a-z{} ]', '', text.lower())
+    for field in ('object', 'target'):
+        letters = letters.replace(f'the {{{field}}}', f'{{{field}}}')
     return ' '.join(letters.split())
 
 
@@ -200,17 +359,24 @@ def test_the_judge_of_held_out_sentences_knows_what_training_can_say() -> None:
 
 
 def test_no_held_out_sentence_can_be_made_of_the_training_parts() -> None:
-    for task, lines in load_wordings(HELD_OUT).items():
-        assert not [line for line in lines if _can_be_made(line, task)]
+    for task, lines in held_out_wordings().items():
+        if task in parts()['verbs']:
+            assert not [line for line in lines if _can_be_made(line, task)]
 
 
 def test_every_verb_goes_through_the_same_frames() -> None:
-    count = {action: len(verbs) for action, verbs in parts()['verbs'].items()}
-    shared = sum(len(parts()['frames'][kind]) for kind in ('order', 'gerund', 'pronoun'))
+    frames = {kind: len(found) for kind, found in parts()['frames'].items()}
     for action, verbs in parts()['verbs'].items():
-        passive = sum(bool(participle) for *_, participle in verbs) * len(parts()['frames']['passive'])
-        assert len(templates(action)) == count[action] * shared + passive
-        assert all(line.count('{object}') == 1 for line in templates(action))
+        expected = sum(
+            frames['order']
+            + frames['gerund'] * bool(gerund)
+            + frames['pronoun'] * ('{}' in order)
+            + frames['passive'] * bool(participle)
+            for order, gerund, participle in verbs
+        )
+        assert len(templates(action)) == expected
+        about = sum('{object}' in line for line in templates(action))
+        assert about == (0 if action in ('home', 'stop') else expected) or action in OTHER_REQUESTS
 
 
 def test_what_goes_on_from_a_bundle_never_resumes_another_run(tmp_path: Path) -> None:

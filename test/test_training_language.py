@@ -14,14 +14,12 @@ from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
 from vla_ros.reasoning.prompt import prompt  # noqa: E402
-from vla_ros.reasoning.trace import Sighting, read, write  # noqa: E402
+from vla_ros.reasoning.subtask import DIRECTIONS  # noqa: E402
+from vla_ros.reasoning.trace import Request, Sighting, read, write  # noqa: E402
+from vla_ros.training.conversations import drawn, weights  # noqa: E402
 from vla_ros.training.decoder import CachedDecoder, empty_cache, rotate  # noqa: E402
-from vla_ros.training.language import (  # noqa: E402
-    LanguageSize,
-    LanguageTrainer,
-    build_llava,
-    orders,
-)
+from vla_ros.training.labels import KINDS, Truth  # noqa: E402
+from vla_ros.training.language import LanguageSize, LanguageTrainer, build_llava  # noqa: E402
 from vla_ros.training.places import (  # noqa: E402
     locations,
     patches_of,
@@ -30,19 +28,29 @@ from vla_ros.training.places import (  # noqa: E402
     word_losses,
 )
 from vla_ros.training.tokenizer import train_tokenizer  # noqa: E402
-from vla_ros.types import Verdict  # noqa: E402
+from vla_ros.types import Subtask, Verdict  # noqa: E402
 
 BINS = 16
-NAMES = ['red cube', 'blue cube', 'red cylinder', 'blue cylinder']
+NAMES = ['red cube', 'blue cube', 'green bowl']
 
 
 @pytest.fixture(scope='module')
-def tokenizer():  # type: ignore[no-untyped-def]
+def truth() -> Truth:
+    """200 scenes with two cubes and a bowl, one cube out of reach in every second; the hand is open."""
     rng = np.random.default_rng(0)
-    centres = rng.random((200, 4, 2)).astype(np.float32)
-    centres[::2, 0] = centres[1::2, 3] = np.nan
-    texts = [prompt(o.instruction) + o.trace for o in orders(rng, centres, NAMES, BINS)]
-    return train_tokenizer(texts, BINS, 420)
+    centres = np.full((200, len(KINDS), 2), np.nan, np.float32)
+    centres[:, [KINDS.index(name) for name in NAMES]] = rng.random((200, len(NAMES), 2))
+    reach = np.ones((200, len(KINDS)), bool)
+    reach[::2, KINDS.index('blue cube')] = False
+    goals = rng.random((200, len(KINDS), len(DIRECTIONS), 2)).astype(np.float32)
+    return Truth(centres, reach, goals, np.full(200, 0.6, np.float32), np.full(200, -1))
+
+
+@pytest.fixture(scope='module')
+def tokenizer(truth):  # type: ignore[no-untyped-def]
+    rng = np.random.default_rng(0)
+    said = [drawn(rng, truth, i, BINS) for i in range(200)]
+    return train_tokenizer([one.prompt(BINS) + one.trace for one in said], BINS, 420)
 
 
 @pytest.fixture(scope='module')
@@ -101,7 +109,9 @@ def test_rotary_positions_are_relative(first: int, second: int, shift: int) -> N
 
 
 def test_special_tokens_are_one_token_each_and_text_survives(tokenizer) -> None:  # type: ignore[no-untyped-def]
-    text = prompt('Touch the façade!') + write([Sighting('red cube', 0.1, 0.9)], 'touch', 'red cube', BINS)
+    text = prompt('Touch the façade!') + write(
+        [Sighting('red cube', 0.1, 0.9)], Request((Subtask('touch', 'red cube'),)), BINS
+    )
     ids = tokenizer(text)['input_ids']
     assert tokenizer.decode(ids) == text
     for token in (
@@ -117,20 +127,30 @@ def test_special_tokens_are_one_token_each_and_text_survives(tokenizer) -> None:
         assert ids.count(tokenizer.convert_tokens_to_ids(token)) >= 1
 
 
-def test_orders_ask_for_what_the_trace_says() -> None:
+def test_what_is_said_is_thought_as_it_is_true_of_the_scene(truth) -> None:  # type: ignore[no-untyped-def]
     rng = np.random.default_rng(1)
-    centres = rng.random((400, 4, 2)).astype(np.float32)
-    centres[:, 2:] = np.nan
-    made = orders(rng, centres, NAMES, BINS, absent=0.3, unknown=0.1)
-    verdicts = [read(order.trace, order.instruction, BINS, 'front') for order in made]
-    assert all(v.verdict in (Verdict.GO, Verdict.REFUSED) for v in verdicts)
-    refused = np.mean([v.verdict is Verdict.REFUSED for v in verdicts])
-    assert 0.3 < refused < 0.5
-    for verdict in verdicts:
-        if verdict.verdict is Verdict.GO:
-            assert verdict.subtask in ('touch red cube', 'touch blue cube')
-        elif verdict.subtask.startswith('there is no'):
-            assert verdict.subtask.endswith(('red cylinder', 'blue cylinder'))
+    verdicts = []
+    for scene in range(200):
+        said = drawn(rng, truth, scene, BINS)
+        decision = read(said.trace, said.instruction, BINS, 'front')
+        verdicts.append(decision.verdict)
+        if decision.doing is not None and decision.doing.object:
+            assert decision.doing.object in NAMES
+            assert decision.doing.object != 'blue cube' or scene % 2
+        if decision.subtask.startswith('there is no'):
+            assert decision.subtask.removeprefix('there is no ') not in NAMES
+        if 'out of reach' in decision.subtask:
+            assert decision.subtask == 'the blue cube is out of reach' and scene % 2 == 0
+        assert said.situation.hand == 'open'
+    assert 0.3 < np.mean([v is Verdict.GO for v in verdicts]) < 0.8
+    assert 0.0 < np.mean([v is Verdict.UNSURE for v in verdicts]) < 0.1
+
+
+def test_the_words_that_decide_count_most_and_the_list_of_the_scene_least(tokenizer) -> None:  # type: ignore[no-untyped-def]
+    trace = write([Sighting('red cube', 0.1, 0.9)], Request((Subtask('touch', 'red cube'),)), BINS)
+    counted = dict(zip(tokenizer(trace)['input_ids'], weights(tokenizer, trace)))
+    ids = tokenizer.convert_tokens_to_ids
+    assert counted[ids('<think>')] < counted[ids('<answer>')] < max(counted.values())
 
 
 def test_near_places_begin_more_alike_than_far_ones() -> None:
@@ -180,7 +200,7 @@ def test_pointing_costs_nothing_when_all_attention_goes_where_it_should() -> Non
 
 def test_the_loss_learns_from_places_and_pointing_alike(llava, tokenizer) -> None:  # type: ignore[no-untyped-def]
     trainer = LanguageTrainer(copy.deepcopy(llava), locations(tokenizer))
-    trace = write([Sighting('red cube', 0.1, 0.9)], 'touch', 'red cube', BINS)
+    trace = write([Sighting('red cube', 0.1, 0.9)], Request((Subtask('touch', 'red cube'),)), BINS)
     ids = tokenizer(prompt('touch it') + trace)['input_ids']
     weights = [1.0] * len(ids)
     batch = {'visual': torch.randn(1, 4, 24), 'ids': torch.tensor([ids]), 'labels': torch.tensor([ids])}

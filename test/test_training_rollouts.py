@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip('torch')
 pytest.importorskip('mujoco')
 
+from vla_ros.reasoning.trace import Request
 from vla_ros.sim.expert import Expert
 from vla_ros.sim.foresight import Foresight
 from vla_ros.sim.scene import sample_scene
@@ -15,6 +16,7 @@ from vla_ros.sim.tasks import Task
 from vla_ros.sim.world import World
 from vla_ros.training.demonstrations import HORIZON, LOOK_EVERY, Notebook
 from vla_ros.training.rollouts import PATIENCE, STEPS, _watch
+from vla_ros.types import Subtask
 
 SEED = 21
 SIZE = 16
@@ -46,6 +48,10 @@ class Skilled(Still):
         self.world.step(self._start + share * (self._target - self._start))
 
 
+def request_of(task: Task) -> Request:
+    return Request((Subtask(task.kind, task.object or ''),))
+
+
 @pytest.fixture
 def world() -> World:
     return World(sample_scene(SEED), np.random.default_rng(SEED))
@@ -60,7 +66,7 @@ def test_given_a_learner_that_stands_still_then_the_episode_ends_and_each_look_s
     world: World, task: Task
 ) -> None:
     first = Foresight(world, task).targets(HORIZON)
-    seen = _watch(world, Still(world), task, Notebook(world, SIZE), order=4)
+    seen = _watch(world, Still(world), request_of(task), Notebook(world, SIZE), order=4)
     # The servos sag for a moment before they stand still.
     assert PATIENCE <= seen.step[-1] + LOOK_EVERY <= PATIENCE + 4 * LOOK_EVERY
     np.testing.assert_array_equal(seen.step, np.arange(len(seen.step)) * LOOK_EVERY)
@@ -71,7 +77,7 @@ def test_given_a_learner_that_stands_still_then_the_episode_ends_and_each_look_s
 def test_given_a_learner_that_does_it_then_the_episode_ends_a_little_after_the_touch(
     world: World, task: Task
 ) -> None:
-    seen = _watch(world, Skilled(world, task), task, Notebook(world, SIZE), order=0)
+    seen = _watch(world, Skilled(world, task), request_of(task), Notebook(world, SIZE), order=0)
     # What the expert wants at the end is what the arm does already: press where it is.
     assert np.abs(seen.chunks[-1] - seen.chunks[-1][0]).max() < 0.1
     assert np.abs(seen.joints[-1] - seen.joints[0]).max() > 0.3

@@ -8,7 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from vla_ros.reasoning.trace import Sighting, write
+from vla_ros.reasoning.trace import Request, Sighting, write
+from vla_ros.types import Subtask
 from vla_ros.viz.overlay import TARGET_HALF_SIZE, draw_sightings, draw_target, enlarge
 from vla_ros.viz.style import GREEN, RED, shortened, width_of
 from vla_ros.viz.trace_spans import spans
@@ -87,7 +88,7 @@ def text_of(trace: str) -> str:
 
 
 def test_a_trace_is_shown_whole_with_its_places_short() -> None:
-    trace = write(SCENE, 'touch', 'red cube', BINS)
+    trace = write(SCENE, Request((Subtask('touch', 'red cube'),)), BINS)
 
     shown = text_of(trace)
 
@@ -101,8 +102,8 @@ def test_half_a_place_is_shown_as_far_as_it_is_written() -> None:
 
 
 def test_the_verdict_has_the_colour_of_its_meaning() -> None:
-    go = {p.text: p for p in spans(write(SCENE, 'touch', 'red cube', BINS))}
-    refuse = {p.text: p for p in spans(write(SCENE, 'touch', 'red cylinder', BINS))}
+    go = {p.text: p for p in spans(write(SCENE, Request((Subtask('touch', 'red cube'),)), BINS))}
+    refuse = {p.text: p for p in spans(write(SCENE, Request((Subtask('touch', 'red cylinder'),)), BINS))}
 
     assert (go['go:'].colour, go['go:'].bold) == (GREEN, True)
     assert (refuse['refuse:'].colour, refuse['refuse:'].bold) == (RED, True)
@@ -116,7 +117,7 @@ def test_no_character_of_any_trace_is_lost_but_for_white_space(trace: str) -> No
 
 @given(st.integers(120, 900), st.integers(10, 24))
 def test_wrapped_lines_are_as_narrow_as_asked_for_and_keep_the_order(width: int, size: int) -> None:
-    pieces = spans(write(SCENE, 'touch', 'red cube', BINS))
+    pieces = spans(write(SCENE, Request((Subtask('touch', 'red cube'),)), BINS))
 
     lines = wrap(pieces, width, size)
 
@@ -128,7 +129,7 @@ def test_wrapped_lines_are_as_narrow_as_asked_for_and_keep_the_order(width: int,
 
 def test_a_trace_that_does_not_fit_shows_its_end() -> None:
     long, short = (Image.new('RGB', (220, 60)) for _ in range(2))
-    trace = write(SCENE, 'touch', 'red cube', BINS)
+    trace = write(SCENE, Request((Subtask('touch', 'red cube'),)), BINS)
 
     draw_trace(ImageDraw.Draw(long), (0, 0, 220, 60), trace, size=16)
     lines = wrap(spans(trace), 220, 16)

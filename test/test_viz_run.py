@@ -10,11 +10,11 @@ import pytest
 
 from vla_ros.evaluation.recording import Recording, Timeline
 from vla_ros.evaluation.segments import segments
-from vla_ros.reasoning.trace import Sighting, read, write
+from vla_ros.reasoning.trace import Request, Sighting, read, write
 from vla_ros.sim.model import JOINT_NAMES, REST_POSE
 from vla_ros.sim.scene import sample_scene
 from vla_ros.sim.world import World
-from vla_ros.types import JointTrajectory, VlaError
+from vla_ros.types import JointTrajectory, Subtask, VlaError
 from vla_ros.viz.film import LEAD, TRAIL, Script, affordable, frame_times
 from vla_ros.viz.frame import BEAUTY, FRONT, JOINTS, SIZE, WRIST, FrameMaker, badge
 from vla_ros.viz.joint_chart import JointWindow, draw_joints, ranges_of
@@ -36,7 +36,9 @@ def line(*events):
 def recording() -> Recording:
     """Two orders: at 1 s one that is decided at 2 s and done at 4 s, at 6 s one that is refused at 7 s."""
     rest = np.array(REST_POSE)
-    traces = [write(SCENE, 'touch', wanted, BINS) for wanted in ('red cube', 'green cube')]
+    traces = [
+        write(SCENE, Request((Subtask('touch', wanted),)), BINS) for wanted in ('red cube', 'green cube')
+    ]
     decisions = [read(trace, words, BINS, 'front') for trace, words in zip(traces, WORDS)]
     front, wrist = np.full((64, 64, 3), 90, np.uint8), np.full((32, 32, 3), 60, np.uint8)
     times = np.arange(0.0, 9.0, 0.1)

@@ -50,8 +50,25 @@ class CameraSpec(_Strict):
     tokens: Size
 
 
+class HandSpec(_Strict):
+    """The joint that opens the gripper: ``closed`` below, ``open`` above, something may be held between."""
+
+    joint: Name
+    closed: Angle
+    open: Angle
+
+    @model_validator(mode='after')
+    def _opens_upwards(self) -> HandSpec:
+        if self.closed >= self.open:
+            raise ValueError(f'expected closed to be less than open, found {self.closed} and {self.open}')
+        return self
+
+
 class ReasoningSpec(_Strict):
-    """System 2: which cameras it looks at, the size of its decoder and the words it may use."""
+    """System 2: which cameras it looks at, the size of its decoder and the words it may use.
+
+    With ``hand`` it is told what the gripper's joint says and how far the order has come; older ones are not.
+    """
 
     cameras: tuple[str, ...] = Field(min_length=1)
     layers: int = Field(gt=0, le=1000)
@@ -61,6 +78,7 @@ class ReasoningSpec(_Strict):
     context: int = Field(gt=0, le=10_000_000)
     location_bins: int = Field(gt=1, le=10_000)
     location_camera: str
+    hand: HandSpec | None = None
 
 
 class MatrixSpec(_Strict):
@@ -102,11 +120,15 @@ class StatisticsSpec(_Strict):
 
 
 class NormalisationSpec(_Strict):
-    """``state`` normalises measured joints, ``action`` normalises actions after they were made relative."""
+    """``state`` normalises measured joints, ``action`` normalises actions after they were made relative.
+
+    With ``velocity`` the policy is told the joints' velocities, too, behind their positions; older ones are not.
+    """
 
     method: Literal['mean_std']
     state: StatisticsSpec
     action: StatisticsSpec
+    velocity: StatisticsSpec | None = None
 
 
 class FlowSpec(_Strict):
@@ -167,6 +189,9 @@ class Manifest(_Strict):
             'normalisation.action.mean': len(self.normalisation.action.mean),
             'normalisation.action.std': len(self.normalisation.action.std),
         }
+        if self.normalisation.velocity is not None:
+            lengths['normalisation.velocity.mean'] = len(self.normalisation.velocity.mean)
+            lengths['normalisation.velocity.std'] = len(self.normalisation.velocity.std)
         for key, found in lengths.items():
             if found != joints:
                 raise ValueError(f'{key}: expected {joints} values, one a joint, found {found}')
@@ -184,6 +209,11 @@ class Manifest(_Strict):
         for name in (*self.reasoning.cameras, self.reasoning.location_camera):
             if name not in names:
                 raise ValueError(f'reasoning.cameras: expected some of {names}, found {name!r}')
+        hand = self.reasoning.hand
+        if hand is not None and hand.joint not in self.robot.joints:
+            raise ValueError(
+                f'reasoning.hand.joint: expected one of {list(self.robot.joints)}, found {hand.joint!r}'
+            )
         if self.chunk.prefix >= self.chunk.horizon:
             raise ValueError(
                 f'chunk.prefix: expected less than the horizon {self.chunk.horizon}, found {self.chunk.prefix}'

@@ -95,7 +95,12 @@ def interfaces(cameras: Sequence[str], *, simulator: bool) -> dict[str, Interfac
             publishes=tuple(
                 f'reasoning/{topic}' for topic in ('trace', 'decision', 'thought', 'image', 'markers')
             ),
-            subscribes=(WORDS, 'perception/tokens', *(f'perception/{camera}/image' for camera in cameras)),
+            subscribes=(
+                WORDS,
+                'perception/tokens',
+                'joint_states',  # of the hand, if the bundle's System 2 wants to know
+                *(f'perception/{camera}/image' for camera in cameras),
+            ),
         ),
         # No words come in here: neither the instruction nor the chain of thought.
         'action': vla_node_interface('action', ('perception', 'reasoning'))

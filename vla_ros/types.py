@@ -87,6 +87,40 @@ class Verdict(Enum):
     REFUSED = 'refused'
 
 
+Place = tuple[float, float]
+"""(x, y) in an image, in 0..1 from the top left."""
+
+
+@dataclass(frozen=True)
+class Subtask:
+    """One thing that the arm can do.
+
+    Attributes:
+        kind: 'touch', 'point', 'pick', 'put', 'push' or 'home'.
+        object: name of the object, '<colour> <shape>'; '' for 'home'.
+        target: for 'put' the name of a bowl or a plate, for 'push' a direction of the robot's own, else ''.
+    """
+
+    kind: str
+    object: str = ''
+    target: str = ''
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What System 2 is told beside picture and order: what the robot itself feels and remembers.
+
+    Attributes:
+        hand: what the gripper's joint says: 'open', 'closed' or 'between'.
+        done: how many steps of the order are done, as the last thought about it had it.
+        place: where the object of the push that is under way goes to, as the first thought about it had it.
+    """
+
+    hand: str
+    done: int = 0
+    place: Place | None = None
+
+
 @dataclass(frozen=True)
 class Decision:
     """The outcome of one chain of thought.
@@ -96,15 +130,21 @@ class Decision:
         subtask: what the arm does now, or the reason of the refusal, in words.
         instruction: the words it answers.
         trace: the whole chain of thought as text.
-        target: (x, y) of the target in the image of ``target_camera``, in 0..1 from the top left; None if none.
+        target: where to act, in the image of ``target_camera``; None if there is nowhere, as for 'home'.
+        doing: the subtask that ``subtask`` names, if the verdict is go.
+        second_target: where the object goes to, for 'put' and 'push'.
+        done: how many steps of the order are done.
     """
 
     verdict: Verdict
     subtask: str
     instruction: str
     trace: str
-    target: tuple[float, float] | None = None
+    target: Place | None = None
     target_camera: str = ''
+    doing: Subtask | None = None
+    second_target: Place | None = None
+    done: int = 0
 
 
 @dataclass(frozen=True)

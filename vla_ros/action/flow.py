@@ -32,6 +32,7 @@ class FlowPolicy:
             np.array(normalisation.state.mean),
             np.array(normalisation.state.std),
         )
+        self._velocity = normalisation.velocity
         self._action_mean, self._action_std = (
             np.array(normalisation.action.mean),
             np.array(normalisation.action.std),
@@ -89,13 +90,22 @@ class FlowPolicy:
                 'noise': noise[None].astype(np.float32),
                 'tokens': tokens.rows[None],
                 'thought': padded[None],
-                'state': ((joints.positions - self._state_mean) / self._state_std)[None].astype(np.float32),
+                'state': self._state(joints)[None].astype(np.float32),
                 'prefix': known[None],
                 'clean': clean[None],
             },
         )
         positions = normalised[0].astype(np.float64) * self._action_std + self._action_mean + anchor
         return ActionChunk(tokens.stamp, manifest.chunk.dt, positions)
+
+    def _state(self, joints: JointSample) -> DoubleArray:
+        """Normalised positions (J,), or positions and velocities (2 J,) where the bundle has statistics of both."""
+        positions = (joints.positions - self._state_mean) / self._state_std
+        if self._velocity is None:
+            return np.asarray(positions)
+        require_shape('joint velocities', joints.velocities, positions.shape)
+        mean, std = np.array(self._velocity.mean), np.array(self._velocity.std)
+        return np.concatenate([positions, (joints.velocities - mean) / std])
 
     def warm_up(self) -> None:
         """One run on zeros, so that the first real one is not the slow one."""

@@ -15,6 +15,7 @@ from vla_ros.cli.graph_commands import run, say, status
 from vla_ros.cli.inspect_command import inspect
 from vla_ros.cli.replay_faults_command import add_replay_commands
 from vla_ros.cli.soak_command import soak
+from vla_ros.cli.success_command import success
 from vla_ros.cli.terminal import DEFAULT_BUNDLE, Bundle, JsonFile, console, errors, show_numbers, write_json
 from vla_ros.types import VlaError
 
@@ -57,62 +58,7 @@ add_replay_commands(app, evaluations)
 evaluations.command()(soak)
 
 
-@evaluations.command()
-def success(
-    task: Annotated[str, typer.Option(help='touch or no_such_object.')] = 'touch',
-    episodes: Annotated[int, typer.Option(min=1)] = 100,
-    seed: Annotated[int, typer.Option(min=0, help='Episode i plays in the scene of seed + i.')] = 1_000_000,
-    wordings: Annotated[
-        Path | None, typer.Option(help='YAML: task -> templates with {object}, {target}.')
-    ] = None,
-    bundle: Bundle = DEFAULT_BUNDLE,
-    ros: Annotated[bool, typer.Option('--ros', help='Through the running graph instead of offline.')] = False,
-    workers: Annotated[int, typer.Option(min=1, help='Processes (offline only).')] = 1,
-    delay: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help='From camera to motion in s (offline only).')
-    ] = 0.1,
-    json_file: JsonFile = None,
-) -> None:
-    """Closed-loop success on held-out scenes with held-out words."""
-    from vla_ros.evaluation.closed_loop import Timing
-    from vla_ros.evaluation.episodes import list_episodes
-    from vla_ros.evaluation.success import report, run_trials
-    from vla_ros.evaluation.wordings import HELD_OUT, load_wordings
-    from vla_ros.paths import bundle_directory
-    from vla_ros.viz.progress import trial_progress
-
-    begun = time.perf_counter()
-    words = wordings or HELD_OUT
-    trials = list_episodes(task, episodes, seed, load_wordings(words))
-    folder = bundle_directory(bundle)
-    with trial_progress(console, f'{task}, {"through ROS" if ros else "offline"}', len(trials)) as show:
-        if ros:
-            from vla_ros.nodes.bringup import require_ros
-
-            require_ros()
-            from vla_ros.nodes.ros_trials import run_ros_trials
-
-            outcomes = run_ros_trials(trials, folder, on_outcome=show)
-        else:
-            timing = Timing(motion_delay=delay)
-            outcomes = run_trials(trials, folder, timing=timing, workers=workers, on_outcome=show)
-    result = report(
-        outcomes,
-        task=task,
-        seed=seed,
-        wordings=words,
-        bundle=folder,
-        road='ros' if ros else 'offline',
-        begun=begun,
-    )
-    show_numbers(
-        f'{task}: {result["successes"]} of {result["episodes"]}',
-        {
-            key: result[key]
-            for key in ('success_rate', 'ci95', 'refusals', 'failures', 'refused_plans', 'seconds')
-        },
-    )
-    write_json(json_file, result)
+evaluations.command()(success)
 
 
 @evaluations.command()

@@ -172,7 +172,10 @@ def decision_of(message: Any) -> Decision:
     """The decision that a message of ``reasoning/decision`` tells."""
     status = message.status[0]
     told = _values(status)
-    target = (float(told['target_x']), float(told['target_y'])) if 'target_x' in told else None
+    target, second = (
+        (float(told[f'{name}_x']), float(told[f'{name}_y'])) if f'{name}_x' in told else None
+        for name in ('target', 'second')
+    )
     return Decision(
         verdict=Verdict(told['verdict']),
         subtask=status.message,
@@ -180,6 +183,7 @@ def decision_of(message: Any) -> Decision:
         trace=told.get('trace', ''),
         target=target,
         target_camera=told.get('target_camera', ''),
+        second_target=second,
     )
 
 

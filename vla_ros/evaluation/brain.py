@@ -10,7 +10,7 @@ from vla_ros.action.flow import FlowPolicy
 from vla_ros.action.limits import load_limits
 from vla_ros.action.planner import Planner
 from vla_ros.action.settings import action_parameters, planner_settings
-from vla_ros.bundle import load_bundle
+from vla_ros.bundle import HandSpec, load_bundle
 from vla_ros.paths import config_file
 from vla_ros.perception.encoder import Encoder
 from vla_ros.reasoning.onnx_reasoner import OnnxReasoner
@@ -28,12 +28,14 @@ class Brain:
         encode: frames to visual tokens.
         reasoner: System 2.
         make_planner: a fresh planner around System 1; an episode must not know the plans of the one before.
+        hand: what System 2 wants to know of the gripper, if anything.
     """
 
     cameras: tuple[str, ...]
     encode: Callable[[Sequence[Frame]], VisualTokens]
     reasoner: Reasoner
     make_planner: Callable[[], Planner]
+    hand: HandSpec | None = None
 
 
 def load_brain(folder: Path, *, seed: int = 0) -> Brain:
@@ -53,4 +55,5 @@ def load_brain(folder: Path, *, seed: int = 0) -> Brain:
         encode=Encoder(bundle).encode,
         reasoner=OnnxReasoner(bundle),
         make_planner=lambda: Planner(policy, manifest.chunk, limits, replace(settings, seed=seed)),
+        hand=manifest.reasoning.hand,
     )

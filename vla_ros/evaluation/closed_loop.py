@@ -14,6 +14,7 @@ from vla_ros.action.guard import Circumstances, GuardReason, Refusal
 from vla_ros.action.planner import Planner
 from vla_ros.action.stitch import ExecutingPlan
 from vla_ros.evaluation.brain import Brain
+from vla_ros.reasoning.progress import Progress
 from vla_ros.sim.cameras import FRONT_SIZE, WRIST_SIZE, Camera
 from vla_ros.sim.joint_trajectory_controller import JointTrajectoryController
 from vla_ros.sim.model import JOINT_NAMES, TIME_STEP
@@ -77,6 +78,7 @@ class ClosedLoop:
         self._world, self._brain, self._instruction = world, brain, instruction
         self._timing = timing or Timing()
         self._planner: Planner = brain.make_planner()
+        self._progress = Progress()
         self._cameras = [
             Camera(world.model, name, *CAMERA_SIZES[name], scene=world.scene) for name in brain.cameras
         ]
@@ -122,11 +124,22 @@ class ClosedLoop:
         tokens = self._brain.encode(frames)
         self._next_look = self.now + _ns(self._timing.replanning)
         if self._thinking is None and self.now >= self._next_thought:
-            decision, thought = self._brain.reasoner.think(tokens, self._instruction)
+            decision, thought = self._think(tokens)
             self._thinking = self.now + _ns(self._timing.thought_delay), decision, thought
             self._next_thought = self.now + _ns(self._timing.thinking)
         if self._observation is None:
             self._observation = _Due(self.now + _ns(self._timing.motion_delay), tokens, self._joints())
+
+    def _think(self, tokens: VisualTokens) -> tuple[Decision, Thought]:
+        """One chain of thought, told of the hand and of the thoughts before if the model wants to know."""
+        hand = self._brain.hand
+        if hand is None:
+            return self._brain.reasoner.think(tokens, self._instruction)
+        position = self._joints().positions[JOINT_NAMES.index(hand.joint)]
+        situation = self._progress.situation(hand, float(position))
+        decision, thought = self._brain.reasoner.think(tokens, self._instruction, None, situation)
+        self._progress.note(decision)
+        return decision, thought
 
     def _replan(self, due: _Due) -> None:
         thought, newest = self._thought, self._joints()

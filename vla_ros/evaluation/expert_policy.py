@@ -22,7 +22,12 @@ class ExpertPolicy:
     providers: Sequence[str] = ('expert',)
 
     def __init__(self, world: World, task: Task, seed: int) -> None:
-        self._foresight, self._seed = Foresight(world, task), seed
+        self._world, self._seed = world, seed
+        self.turn_to(task)
+
+    def turn_to(self, task: Task) -> None:
+        """From now on do this; a push is one from where its object stands now."""
+        self._foresight = Foresight(self._world, task)
 
     def act(
         self,

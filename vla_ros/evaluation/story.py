@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vla_ros.evaluation.episodes import missing_object
+from vla_ros.evaluation.chosen import missing_object
 from vla_ros.evaluation.segments import Ending
 from vla_ros.evaluation.wordings import say
 from vla_ros.sim.scene import Scene, sample_scene

@@ -13,10 +13,12 @@ from typing import Any
 from vla_ros.bundle import MANIFEST, load_bundle, sha256
 from vla_ros.evaluation.brain import Brain, load_brain
 from vla_ros.evaluation.closed_loop import Timing
-from vla_ros.evaluation.episodes import Episode
+from vla_ros.evaluation.episodes import TO_REFUSE, Episode
+from vla_ros.evaluation.expert_trial import run_expert_trial
 from vla_ros.evaluation.machine import machine, versions
 from vla_ros.evaluation.statistics import wilson_interval
 from vla_ros.evaluation.trial import Outcome, run_trial
+from vla_ros.sim.orders import written
 
 _brain: Brain | None = None  # of this worker process
 _timing: Timing | None = None
@@ -24,13 +26,15 @@ _timing: Timing | None = None
 
 def run_trials(
     episodes: Sequence[Episode],
-    bundle: Path,
+    bundle: Path | None,
     *,
     timing: Timing | None = None,
     workers: int = 1,
     on_outcome: Callable[[Outcome], None] | None = None,
 ) -> list[Outcome]:
     """Play the episodes, ``workers`` at a time in processes of their own; outcomes in the order of the episodes.
+
+    Without a bundle the scripted expert acts in the place of a model.
 
     Raises:
         VlaError: the bundle cannot be loaded.
@@ -44,12 +48,11 @@ def run_trials(
 
 
 def _outcomes(
-    episodes: Sequence[Episode], bundle: Path, timing: Timing | None, workers: int
+    episodes: Sequence[Episode], bundle: Path | None, timing: Timing | None, workers: int
 ) -> Iterator[Outcome]:
-    brain = load_brain(bundle)  # also with workers: what is wrong with a bundle is said once, here
+    _load(bundle, timing)  # also with workers: what is wrong with a bundle is said once, here
     if workers <= 1:
-        for episode in episodes:
-            yield run_trial(episode, brain, timing)
+        yield from map(_run, episodes)
         return
     # Spawned, not forked: sessions of ONNX Runtime do not survive a fork.
     context = multiprocessing.get_context('spawn')
@@ -57,13 +60,14 @@ def _outcomes(
         yield from pool.map(_run, episodes)
 
 
-def _load(bundle: Path, timing: Timing | None) -> None:
+def _load(bundle: Path | None, timing: Timing | None) -> None:
     global _brain, _timing
-    _brain, _timing = load_brain(bundle), timing
+    _brain, _timing = None if bundle is None else load_brain(bundle), timing
 
 
 def _run(episode: Episode) -> Outcome:
-    assert _brain is not None  # the initialiser ran
+    if _brain is None:
+        return run_expert_trial(episode, _timing)
     return run_trial(episode, _brain, _timing)
 
 
@@ -72,8 +76,8 @@ def report(
     *,
     task: str,
     seed: int,
-    wordings: Path,
-    bundle: Path,
+    wordings: Sequence[Path],
+    bundle: Path | None,
     road: str,
     begun: float,
 ) -> dict[str, Any]:
@@ -96,20 +100,27 @@ def report(
         'success_rate': round(successes / len(outcomes), 4),
         'ci95': [round(low, 4), round(high, 4)],
         'refusals': refusals,
-        'false_refusals': refusals if task != 'no_such_object' else 0,
+        'false_refusals': refusals if task not in TO_REFUSE else 0,
+        'right_reasons': sum(outcome.right_reason for outcome in outcomes),
         'failures': dict(
             Counter(outcome.failure for outcome in outcomes if not outcome.success).most_common()
         ),
         'refused_plans': dict(refused_plans.most_common()),
         'road': road,
         'seed': seed,
-        'wordings': str(wordings),
-        'bundle': {'name': load_bundle(bundle).manifest.name, 'manifest_sha256': sha256(bundle / MANIFEST)},
+        'wordings': ', '.join(str(path) for path in wordings),
+        'bundle': _identity(bundle),
         'machine': machine(),
         'versions': versions(),
         'seconds': round(time.perf_counter() - begun, 1),
         'episodes_list': [_row(outcome) for outcome in outcomes],
     }
+
+
+def _identity(bundle: Path | None) -> dict[str, str]:
+    if bundle is None:
+        return {'name': 'the scripted expert'}
+    return {'name': load_bundle(bundle).manifest.name, 'manifest_sha256': sha256(bundle / MANIFEST)}
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:
@@ -118,6 +129,8 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         'seed': episode.seed,
         'instruction': episode.instruction,
         'object': episode.wanted,
+        'tasks': written(episode.tasks),
+        'steps_done': outcome.steps_done,
         'hard': episode.hard,
         'success': outcome.success,
         'failure': outcome.failure,

@@ -1,4 +1,7 @@
-"""The sentences that success is measured with: YAML, task -> list of templates with {object} and {target}."""
+"""The sentences that success is measured with: YAML, task -> list of templates with the fields of ``FIELDS``.
+
+Orders of two steps stand under the names of their kinds: 'put then home', 'touch then touch'.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +10,39 @@ from pathlib import Path
 
 import yaml
 
+from vla_ros.reasoning.subtask import preposition
 from vla_ros.types import VlaError
 
 HELD_OUT = Path(__file__).parent / 'wordings.yaml'
-"""Our own held-out wordings; training never reads them."""
+HELD_OUT_TASKS = Path(__file__).parent / 'wordings_tasks.yaml'
+"""Our own held-out wordings; training never reads them. The second file has those of the tasks beside touching."""
 
-FIELDS = {'object', 'target'}
+FIELDS = {'object', 'target', 'direction', 'other', 'into'}
+"""The object; the bowl or plate; left, right, forward or back; the second step's object; 'in' or 'on' the target."""
 LARGEST_FILE = 1_000_000  # bytes
 
 # A task that has no sentences of its own in the file borrows those of another: what differs is the scene.
-BORROWS = {'no_such_object': 'touch'}
+BORROWS = {'no_such_object': 'touch', 'out_of_reach': 'touch'}
+
+
+def held_out_wordings() -> dict[str, tuple[str, ...]]:
+    """All of our held-out wordings.
+
+    Raises:
+        VlaError: as ``load_wordings``, or a task that stands in both files.
+    """
+    found = load_wordings(HELD_OUT)
+    more = load_wordings(HELD_OUT_TASKS) if HELD_OUT_TASKS.is_file() else {}
+    if twice := sorted(set(found) & set(more)):
+        raise VlaError(f'{HELD_OUT_TASKS}: expected other tasks than {HELD_OUT.name} has, found {twice}')
+    return found | more
 
 
 def load_wordings(path: Path) -> dict[str, tuple[str, ...]]:
     """Read and check a wordings file.
 
     Raises:
-        VlaError: no file, not YAML, not task -> sentences, or a field that is not {object} or {target}.
+        VlaError: no file, not YAML, not task -> sentences, or a field that is not in FIELDS.
     """
     if not path.is_file():
         raise VlaError(
@@ -50,9 +69,14 @@ def templates_of(wordings: dict[str, tuple[str, ...]], task: str) -> tuple[str, 
     raise VlaError(f'wordings: expected sentences for the task {task!r}, found only {sorted(wordings)}')
 
 
-def say(template: str, wanted: str, target: str = '') -> str:
-    """The sentence with its objects named: ``say('tap the {object}', 'red cube')``."""
-    return template.format(object=wanted, target=target)
+def say(template: str, wanted: str, target: str = '', other: str = '') -> str:
+    """The sentence with its objects named: ``say('tap the {object}', 'red cube')``.
+
+    ``target`` is a bowl, a plate or a direction; ``other`` the object of the second step.
+    """
+    return template.format(
+        object=wanted, target=target, direction=target, other=other, into=preposition(target)
+    )
 
 
 def _templates(path: Path, task: str, entry: object) -> tuple[str, ...]:
@@ -69,5 +93,6 @@ def _templates(path: Path, task: str, entry: object) -> tuple[str, ...]:
             raise VlaError(f'{path}: {task}: {line!r} is not a template: {error}') from error
         if fields - FIELDS:
             strange = sorted(fields - FIELDS)
-            raise VlaError(f'{path}: {task}: {line!r}: expected {{object}} or {{target}}, found {strange}')
+            known = ' or '.join(f'{{{field}}}' for field in sorted(FIELDS))
+            raise VlaError(f'{path}: {task}: {line!r}: expected {known}, found {strange}')
     return tuple(entry)

@@ -105,7 +105,7 @@ def _give(
     impossible = order.expected is Ending.REFUSED
     stage.set_scene(story.seed, '' if impossible else f'touch:{order.wanted}')
     stage.linger(BEFORE)
-    ended = stage.refuse(order.words, STILL_AFTER_REFUSAL) if impossible else stage.touch(order.words)
+    ended = stage.refuse(order.words, STILL_AFTER_REFUSAL) if impossible else stage.carry_out(order.words)
     stage.linger(AFTER)
     return ended
 

@@ -38,6 +38,8 @@ def decision_message(
     if decision.target is not None:
         told['target_camera'] = decision.target_camera
         told['target_x'], told['target_y'] = (f'{value:.4f}' for value in decision.target)
+    if decision.second_target is not None:
+        told['second_x'], told['second_y'] = (f'{value:.4f}' for value in decision.second_target)
     return diagnostics_message(
         'reasoning: decision', LEVELS[decision.verdict], decision.subtask, {**told, **(values or {})}, stamp
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,13 +11,14 @@ from typing import Any
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.subscription import Subscription
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
-from vla_ros.bundle import Bundle
+from vla_ros.bundle import Bundle, HandSpec
 from vla_ros.nodes import qos
 from vla_ros.nodes.illustration import Illustration
 from vla_ros.nodes.image_messages import matrix_from_message, matrix_message
+from vla_ros.nodes.joint_messages import joints_from_message
 from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.nodes.main import run
 from vla_ros.nodes.messages import decision_message, nanoseconds
@@ -26,11 +28,14 @@ from vla_ros.nodes.topic_status import Acceptable
 from vla_ros.nodes.worker import LatestWorker
 from vla_ros.perception.rate_gate import RateGate
 from vla_ros.reasoning.orders import STOP, Order, ReasoningSettings, order_of, rows_to_act_on
+from vla_ros.reasoning.progress import Progress
 from vla_ros.reasoning.reasoner import Reasoner
 from vla_ros.types import (
     NANOSECONDS,
     Decision,
     FloatArray,
+    JointSample,
+    Situation,
     Verdict,
     VisualTokens,
     VlaError,
@@ -95,7 +100,9 @@ class ReasoningNode(VlaNode):
         # Held to change the order, and to publish only what answers the present one.
         self._lock = threading.Lock()
         self._order: Order | None = None
+        self._progress = Progress()
         self._tokens: VisualTokens | None = None
+        self._joints: JointSample | None = None
         self._worker: LatestWorker[_Question] | None = None
         self._instructions: Subscription | None = None
         self._preempted = 0
@@ -114,10 +121,13 @@ class ReasoningNode(VlaNode):
         camera = self._manifest.reasoning.location_camera
         self._illustration = Illustration(self, camera, self.setting('base_frame'))
         self.listen(Image, 'perception/tokens', self._on_tokens, qos.STREAM_IN, 'bad_tokens')
+        self._hand = self._manifest.reasoning.hand
+        if self._hand is not None:
+            self.listen(JointState, 'joint_states', self._on_joints, qos.JOINT_STATES_IN, 'bad_joint_states')
 
     def start(self) -> None:
         """Begin without an instruction; one that was sent before arrives now."""
-        self._order = self._tokens = None
+        self._order = self._tokens = self._joints = None
         self._gate = RateGate(self.setting('rate'))
         self._worker = LatestWorker('reasoning', self._think, self.fail)
         self._instructions = self.listen(
@@ -160,6 +170,9 @@ class ReasoningNode(VlaNode):
         present = self._order
         if present is None or present.words != order.words:
             self._hold(order)
+        else:
+            # Said again it is meant anew: a push goes on from where the object is now.
+            self._progress = Progress()
         self._gate.reset()
         if self._tokens is not None:
             self._ask(self._tokens)
@@ -172,6 +185,10 @@ class ReasoningNode(VlaNode):
         self.health.tick('tokens', self.age(self._tokens.stamp))
         if self._order is not None:
             self._ask(self._tokens)
+
+    def _on_joints(self, message: JointState) -> None:
+        assert self._hand is not None  # or nobody would listen
+        self._joints = joints_from_message(message, (self._hand.joint,))
 
     def _ask(self, tokens: VisualTokens) -> None:
         """Leave a question for the worker, if tokens are fresh and it is time."""
@@ -197,7 +214,8 @@ class ReasoningNode(VlaNode):
 
         try:
             on_text('')
-            decision, thought = self._reasoner.think(question.tokens, question.order.words, on_text)
+            told = () if self._hand is None else (self._situation(self._hand),)
+            decision, thought = self._reasoner.think(question.tokens, question.order.words, on_text, *told)
             rows = rows_to_act_on(decision, thought, self._manifest.thought.width)
         except _PreemptedError:
             self._preempted += 1
@@ -213,12 +231,21 @@ class ReasoningNode(VlaNode):
         seconds = (self.steady_clock.now().nanoseconds - begun) / NANOSECONDS
         self._answer(question, decision, rows, seconds)
 
+    def _situation(self, hand: HandSpec) -> Situation:
+        """What the robot feels and remembers now; VlaError without fresh joint states."""
+        joints, longest = self._joints, self.setting('max_token_age')
+        age = math.inf if joints is None else (self.now() - joints.stamp) / NANOSECONDS
+        if joints is None or age > longest:
+            raise VlaError(f'joint_states: expected {hand.joint} of at most {longest} s, found {age:.3f} s')
+        return self._progress.situation(hand, float(joints.positions[0]))
+
     def _answer(self, question: _Question, decision: Decision, rows: FloatArray, seconds: float) -> None:
         stamp = question.tokens.stamp
         with self._lock:
             if self._order is not question.order:
                 self._preempted += 1
                 return
+            self._progress.note(decision)
             self._thoughts.publish(matrix_message(rows, stamp, self._manifest.tag))
             self._decisions.publish(decision_message(decision, stamp, {'thinking [s]': f'{seconds:.3f}'}))
         self._illustration.show(decision, stamp)
@@ -231,6 +258,7 @@ class ReasoningNode(VlaNode):
         now = self.now()
         with self._lock:
             self._order = order
+            self._progress = Progress()
             self._thoughts.publish(matrix_message(self._no_rows(), now, self._manifest.tag))
             if decision is not None:
                 self._decisions.publish(decision_message(decision, now))

@@ -17,6 +17,7 @@ from vla_ros.evaluation.trial import Outcome
 from vla_ros.nodes.bringup import START_TIMEOUT, prepare_environment, running
 from vla_ros.nodes.client import Client
 from vla_ros.nodes.stage import Ended, Stage
+from vla_ros.sim.orders import TIME_LIMITS, written
 
 
 def run_ros_trials(
@@ -49,9 +50,12 @@ def run_ros_trials(
 
 def _play(stage: Stage, episode: Episode) -> Outcome:
     begun = time.perf_counter()
-    impossible = episode.task == 'no_such_object'
-    stage.set_scene(episode.seed, '' if impossible else f'touch:{episode.wanted}')
-    ended = stage.refuse(episode.instruction) if impossible else stage.touch(episode.instruction)
+    stage.set_scene(episode.seed, written(episode.tasks), episode.layout, away=episode.away)
+    if episode.impossible:
+        ended = stage.refuse(episode.instruction)
+    else:
+        limit = sum(TIME_LIMITS[task.kind] for task in episode.tasks)
+        ended = stage.carry_out(episode.instruction, limit)
     return outcome_of(episode, ended, time.perf_counter() - begun)
 
 

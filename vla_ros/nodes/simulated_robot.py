@@ -12,12 +12,14 @@ import numpy as np
 from vla_ros.sim.cameras import FRONT_SIZE, WRIST_SIZE, Camera
 from vla_ros.sim.controller_settings import JAZZY, ControllerSettings
 from vla_ros.sim.joint_trajectory_controller import JointTrajectoryController
+from vla_ros.sim.layouts import OBJECTS
 from vla_ros.sim.model import JOINT_NAMES, TIME_STEP
-from vla_ros.sim.scene import sample_scene
-from vla_ros.sim.tasks import Referee, Task
+from vla_ros.sim.orders import Task, written
+from vla_ros.sim.poses import world_of
+from vla_ros.sim.sequence import SequenceReferee
 from vla_ros.sim.trajectory_message import TrajectoryMessage
 from vla_ros.sim.world import World
-from vla_ros.types import NANOSECONDS, DoubleArray, ImageArray, JointSample, VlaError
+from vla_ros.types import NANOSECONDS, DoubleArray, ImageArray, JointSample
 
 CAMERA_SIZES = {'front': FRONT_SIZE, 'wrist': WRIST_SIZE}
 STEP = round(TIME_STEP * NANOSECONDS)
@@ -56,16 +58,23 @@ class StateLog:
 class SimulatedRobot:
     """A robot on a fresh table. Not thread-safe, except that ``draw`` may run beside the rest."""
 
-    def __init__(self, seed: int, controller: JointTrajectoryController) -> None:
-        """``seed`` is that of the scene and of where the arm begins."""
+    def __init__(
+        self,
+        seed: int,
+        controller: JointTrajectoryController,
+        layout: str = OBJECTS,
+        *,
+        away: bool = False,
+    ) -> None:
+        """``seed`` is that of the scene and of where the arm begins; see ``vla_ros.sim.poses.world_of``."""
         self.seed = seed
         self.log = StateLog(seed)
-        self.world = World(sample_scene(seed), np.random.default_rng([seed, 11]))
+        self.world = world_of(seed, layout, away=away)
         self.cameras = {
             name: Camera(self.world.model, name, *size, scene=self.world.scene)
             for name, size in CAMERA_SIZES.items()
         }
-        self.referee: Referee | None = None
+        self.referee: SequenceReferee | None = None
         self._controller = controller
         self._start = self._steps = 0
         self._plans = self._plan_end = 0
@@ -86,18 +95,16 @@ class SimulatedRobot:
         """Physics steps since the beginning."""
         return self._steps
 
-    def judge(self, task: Task | None, time_limit: float = 0.0) -> None:
-        """Begin to judge an attempt at a task from now on; None ends it.
+    def judge(self, *tasks: Task, time_limit: float = 0.0) -> None:
+        """Begin to judge an attempt at tasks, one after the other, from now on; none ends it.
 
         Args:
-            time_limit: seconds; 0 is the task's own.
+            time_limit: seconds for each; 0 is the task's own.
 
         Raises:
             VlaError: no such kind of task, or no such object on the table.
         """
-        self.referee = None if task is None else Referee(self.world, task)
-        if self.referee is not None and time_limit > 0:
-            self.referee.time_limit = time_limit
+        self.referee = SequenceReferee(self.world, tasks, time_limit) if tasks else None
         self._began = self.world.joints().positions
 
     def step(self) -> None:
@@ -145,7 +152,7 @@ class SimulatedRobot:
     def score(self) -> dict[str, str]:
         """What the referee says, as text; for people and evaluations, never for the model."""
         referee = self.referee
-        task = '' if referee is None else ':'.join(p for p in (referee.task.kind, referee.task.object) if p)
+        task = '' if referee is None else written(referee.tasks)
         moved = np.abs(self.world.joints().positions - self._began).max()
         return {
             'seed': str(self.seed),
@@ -161,17 +168,3 @@ class SimulatedRobot:
 def make_controller(settings: ControllerSettings = JAZZY) -> JointTrajectoryController:
     """The simulated arm's controller, updated every CONTROLLER_STEPS physics steps."""
     return JointTrajectoryController(JOINT_NAMES, settings, update_period_ns=CONTROLLER_STEPS * STEP)
-
-
-def parse_task(text: str) -> Task | None:
-    """A task from 'kind' or 'kind:object', for example 'touch:red cube' or 'home'; '' is none.
-
-    Raises:
-        VlaError: a kind or an object is empty.
-    """
-    if not text.strip():
-        return None
-    kind, separator, thing = (part.strip() for part in text.partition(':'))
-    if not kind or (separator and not thing):
-        raise VlaError(f"task: expected 'kind' or 'kind:object', found {text!r}")
-    return Task(kind, thing or None)

@@ -34,12 +34,13 @@ from vla_ros.nodes.simulated_robot import (
     Snapshot,
     StateLog,
     make_controller,
-    parse_task,
 )
 from vla_ros.nodes.worker import LatestWorker
 from vla_ros.paths import config_file
 from vla_ros.sim.controller_settings import RELEASES
+from vla_ros.sim.layouts import LAYOUTS, OBJECTS
 from vla_ros.sim.model import JOINT_NAMES
+from vla_ros.sim.orders import parse_tasks
 from vla_ros.sim.trajectory_message import TrajectoryMessage, TrajectoryPoint, TrajectoryRejected
 from vla_ros.types import NANOSECONDS, JointSample, VlaError
 
@@ -47,7 +48,20 @@ SETTINGS = (
     Setting(
         'seed', 1_000_000, 'Of the scene; takes effect with simulator/reset.', 0, 2**62, live=True, unit='1'
     ),
-    Setting('task', '', "What the referee judges, as 'touch:red cube'; begins anew when set.", live=True),
+    Setting(
+        'layout',
+        OBJECTS,
+        'What stands on the table; takes effect with simulator/reset.',
+        choices=tuple(LAYOUTS),
+        live=True,
+    ),
+    Setting('away', False, 'Begin away from the rest pose; takes effect with simulator/reset.', live=True),
+    Setting(
+        'task',
+        '',
+        "What the referee judges, as 'put:red cube:blue bowl; home'; begins anew when set.",
+        live=True,
+    ),
     Setting(
         'time_limit', 0.0, 'Of the next task; 0 is the limit of its kind.', 0.0, 600.0, live=True, unit='s'
     ),
@@ -144,7 +158,9 @@ class SimulatorNode(VlaNode):
             interpolate_from_desired_state=self.setting('interpolate_from_desired_state'),
             allow_partial_joints_goal=self.setting('allow_partial_joints_goal'),
         )
-        return SimulatedRobot(self.setting('seed'), make_controller(settings))
+        return SimulatedRobot(
+            self.setting('seed'), make_controller(settings), self.setting('layout'), away=self.setting('away')
+        )
 
     def _begin(self, robot: SimulatedRobot, start: int) -> None:
         robot.start_at(start)
@@ -156,9 +172,9 @@ class SimulatorNode(VlaNode):
         """Begin to judge the task of the parameter; a task that makes no sense is none."""
         self._trial += 1
         try:
-            robot.judge(parse_task(self.setting('task')), self.setting('time_limit'))
+            robot.judge(*parse_tasks(self.setting('task')), time_limit=self.setting('time_limit'))
         except VlaError as error:
-            robot.judge(None)
+            robot.judge()
             self.refuse('bad_task', error)
 
     def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from vla_ros.evaluation.trial import REFUSAL_TIME, action_failure, refusal_failure
 from vla_ros.nodes.client import Client
-from vla_ros.sim.tasks import TIME_LIMITS
+from vla_ros.sim.layouts import OBJECTS
+from vla_ros.sim.orders import TIME_LIMITS
 from vla_ros.types import Decision, Verdict
 
 SIMULATOR = 'simulator'
@@ -51,17 +52,18 @@ class Stage:
         self._check = check
         self._trial = 0
 
-    def set_scene(self, seed: int, task: str) -> None:
+    def set_scene(self, seed: int, task: str, layout: str = OBJECTS, *, away: bool = False) -> None:
         """Stop what is going on, put arm and objects where they begin, and tell the referee what to watch.
 
         Args:
             task: as the simulator's parameter: 'touch:red cube', or '' for nothing to watch.
+            layout, away: as the simulator's parameters: what stands on the table, and where the arm begins.
         """
         client = self._client
         client.instruct('')
         # Disabled and enabled again, the action node forgets where it had planned the arm to be.
         client.enable(False)
-        client.set_parameters(SIMULATOR, {'seed': seed, 'task': ''})
+        client.set_parameters(SIMULATOR, {'seed': seed, 'layout': layout, 'away': away, 'task': ''})
         told = json.loads(client.trigger('simulator/reset'))
         client.set_parameters(SIMULATOR, {'task': task})
         client.require(
@@ -73,12 +75,12 @@ class Stage:
         client.enable()
         self._trial = int(told['trial']) + 1
 
-    def touch(self, words: str) -> Ended:
-        """Give an order that can be carried out, and wait for the referee or for a refusal."""
+    def carry_out(self, words: str, limit: float = TIME_LIMITS['touch']) -> Ended:
+        """Give an order that can be carried out within ``limit`` seconds, and wait for the referee or for a refusal."""
         began = self._begin(words)
         self._client.wait(
             lambda: self._referee() is not None or self._refused(words),
-            TIME_LIMITS['touch'] / SLOWEST,
+            limit / SLOWEST,
             self._check,
         )
         success, failure = self._referee() or (False, 'timeout')

@@ -12,7 +12,16 @@ from vla_ros.bundle import Bundle
 from vla_ros.reasoning import trace
 from vla_ros.reasoning.prompt import plain, prompt
 from vla_ros.runtime import open_session
-from vla_ros.types import Decision, FloatArray, Thought, Verdict, VisualTokens, VlaError, require_shape
+from vla_ros.types import (
+    Decision,
+    FloatArray,
+    Situation,
+    Thought,
+    Verdict,
+    VisualTokens,
+    VlaError,
+    require_shape,
+)
 
 UNREADABLE = 'there is no word in it that i can read'
 
@@ -41,14 +50,27 @@ class OnnxReasoner:
         return tuple(self._session.get_providers())
 
     def think(
-        self, tokens: VisualTokens, instruction: str, on_text: Callable[[str], None] | None = None
+        self,
+        tokens: VisualTokens,
+        instruction: str,
+        on_text: Callable[[str], None] | None = None,
+        situation: Situation | None = None,
     ) -> tuple[Decision, Thought]:
-        """See ``Reasoner.think``. The thought vectors are the hidden states of the answer; a refusal has none."""
+        """See ``Reasoner.think``. The thought vectors are the hidden states of the answer; a refusal has none.
+
+        The answer names the subtask and all of its places, so they are all that System 1 needs of the thought.
+        """
         require_shape('tokens', tokens.rows, (self._manifest.tokens.rows, self._manifest.tokens.width))
         still = Thought(tokens.stamp, np.zeros((0, self._manifest.thought.width), np.float32))
         if not plain(instruction):
             return Decision(Verdict.REFUSED, UNREADABLE, instruction, ''), still
-        ids = self._tokenizer.encode(prompt(instruction)).ids
+        if self._spec.hand is None:
+            situation = None
+        elif situation is None:
+            raise VlaError(
+                f'situation: bundle {self._manifest.name!r} wants to know of the hand, found nothing'
+            )
+        ids = self._tokenizer.encode(prompt(instruction, situation, self._spec.location_bins)).ids
         longest = self._spec.context - len(self._rows) - self._spec.max_new_tokens
         if len(ids) > longest:
             raise VlaError(

@@ -24,6 +24,9 @@ def overlay(image: ImageArray, decision: Decision) -> ImageArray:
         at = (round(decision.target[0] * width), round(decision.target[1] * HEIGHT))
         cv2.drawMarker(picture, at, colour, cv2.MARKER_CROSS, 34, 2, cv2.LINE_AA)
         cv2.circle(picture, at, 24, colour, 2, cv2.LINE_AA)
+    if decision.target is not None and decision.second_target is not None:
+        goal = (round(decision.second_target[0] * width), round(decision.second_target[1] * HEIGHT))
+        cv2.arrowedLine(picture, at, goal, colour, 2, cv2.LINE_AA, tipLength=0.15)
     lines = [f'{decision.verdict.value}: {decision.subtask}', *textwrap.wrap(decision.trace, LETTERS)]
     top = HEIGHT - MARGIN - LINE * len(lines)
     picture[top - MARGIN :] = picture[top - MARGIN :] // 4

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from vla_ros.types import Decision, Thought, VisualTokens
+from vla_ros.types import Decision, Situation, Thought, VisualTokens
 
 
 class Reasoner(Protocol):
     """A System-2 backend. One caller at a time."""
 
     def think(
-        self, tokens: VisualTokens, instruction: str, on_text: Callable[[str], None] | None = None
+        self,
+        tokens: VisualTokens,
+        instruction: str,
+        on_text: Callable[[str], None] | None = None,
+        situation: Situation | None = None,
     ) -> tuple[Decision, Thought]:
         """Write a chain of thought greedily, telling ``on_text`` the whole trace so far after each token.
 
-        The same tokens and words give the same trace. Raises VlaError for input that it cannot read.
+        ``situation`` is for those whose manifest has ``reasoning.hand``. The same tokens, words and situation give
+        the same trace. Raises VlaError for input that it cannot read.
         """
         ...

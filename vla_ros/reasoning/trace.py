@@ -2,39 +2,95 @@
 
 A trace is plain text with location tokens, each a column then a row of the image grid::
 
-    <think> i see blue cylinder<loc_090><loc_061>; red cube<loc_045><loc_070>. asked: touch red cube.
-    it is at<loc_045><loc_070>.</think><answer> go: touch red cube<loc_045><loc_070></answer>
+    <think> i see blue bowl<loc_090><loc_061>; red cube<loc_045><loc_070>. hand: open.
+    asked: put red cube in blue bowl, then go home. done: nothing.
+    red cube at<loc_045><loc_070>, blue bowl at<loc_090><loc_061>.</think>
+    <answer> go: put red cube in blue bowl<loc_045><loc_070><loc_090><loc_061></answer>
+
+in one line. What decides is written just before what it decides: places before the order is looked up in them, what
+is asked before what of it is done, each place before whether it can be reached. The answer names all places that it
+is about, because its hidden states are all that System 1 gets to know of the thought.
 
 Writer and reader stand side by side, so that what training teaches is what the robot understands. A trace that
-does not read exactly so is never acted on.
+does not read exactly so is never acted on. An older form, for touching alone, is still read::
+
+    <think> i see red cube<loc_045><loc_070>. asked: touch red cube. it is at<loc_045><loc_070>.</think>
+    <answer> go: touch red cube<loc_045><loc_070></answer>
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from vla_ros.types import Decision, Verdict
+from vla_ros.reasoning.subtask import PLACES, from_words, in_words, is_container
+from vla_ros.types import Decision, Place, Subtask, Verdict
 
 THINK, END_THINK, ANSWER, END_ANSWER = '<think>', '</think>', '<answer>', '</answer>'
-UNKNOWN_ORDER = 'unknown'
-CANNOT = 'i do not know how to do that'
+THEN = ', then '
+DONE = ' done: the first.'
+NOT_THERE, TOO_FAR, TOO_BIG = ' is not there', ' too far', ' is too big'
+
+OTHER_REQUESTS: dict[str, tuple[str, str]] = {
+    'stop': ('stop', 'hold: stop'),
+    'throw': ('throw things', 'refuse: it is not safe to throw things'),
+    'hit': ('hit or break things', 'refuse: it is not safe to hit or break things'),
+    'edge': ('move things off the table', 'refuse: it is not safe to move things off the table'),
+    'person': ('touch people', 'refuse: it is not safe to touch people'),
+    'nonsense': ('nothing clear', 'refuse: i do not understand'),
+    'job': ('no job for an arm', 'refuse: that is no job for a robot arm'),
+    'unknown': ('unknown', 'refuse: i do not know how to do that'),
+}
+"""What may be asked beside what the arm can do: how the trace names it, and how it answers."""
 
 _LOCATION = re.compile(r'<loc_([0-9]{1,9})>')  # not \d, which is any script's digits, nor without an end
-_ANSWER = re.compile(
-    r'^<think>(?P<thinking>[^<]*(?:<loc_[0-9]{1,9}>[^<]*)*)</think>\s*<answer>\s*(?P<verdict>go|refuse):\s*'
-    r'(?P<words>[a-z][a-z ]*?)\s*(?:<loc_(?P<column>[0-9]{1,9})>\s*<loc_(?P<row>[0-9]{1,9})>\s*)?</answer>\s*$'
+_FORM = re.compile(
+    r'^<think>(?P<thinking>[^<]*(?:<loc_[0-9]{1,9}>[^<]*)*)</think>\s*<answer>\s*(?P<verdict>go|refuse|hold):\s*'
+    r'(?P<words>[a-z][a-z ]*?)\s*(?P<places>(?:<loc_[0-9]{1,9}>\s*)*)</answer>\s*$'
 )
+_ASKED = re.compile(r'\. hand: [a-z ]+\. asked: (?P<steps>[a-z, ]+)\.')
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """An object in the image: its name and its centre, (x, y) in 0..1 from the top left."""
+    """An object in the image: its name, its centre in 0..1 from the top left, and whether the arm gets there."""
 
     name: str
     x: float
     y: float
+    within_reach: bool = True
+
+    @property
+    def place(self) -> Place:
+        return self.x, self.y
+
+
+@dataclass(frozen=True)
+class Request:
+    """An order as it is meant: one or two steps, or one of OTHER_REQUESTS."""
+
+    steps: tuple[Subtask, ...] = ()
+    other: str = ''
+
+    def __post_init__(self) -> None:
+        if bool(self.steps) == bool(self.other):
+            raise ValueError('request: expected either steps or another request')
+
+
+@dataclass(frozen=True)
+class Circumstance:
+    """What is true at the moment of a thought, beside what is seen.
+
+    Attributes:
+        hand: 'open', 'closed' or 'holding <name>'.
+        done: steps of the request that are done.
+        goal: where the object of a push goes to.
+    """
+
+    hand: str = 'open'
+    done: int = 0
+    goal: Place | None = None
 
 
 def location(x: float, y: float, bins: int) -> str:
@@ -47,49 +103,138 @@ def location_tokens(bins: int) -> list[str]:
     return [f'<loc_{i:03d}>' for i in range(bins)]
 
 
-def write(sightings: Sequence[Sighting], action: str | None, wanted: str | None, bins: int) -> str:
+def write(
+    sightings: Sequence[Sighting], request: Request, bins: int, circumstance: Circumstance | None = None
+) -> str:
     """The trace that is true of a scene; objects by name, so that the list stays the same while things move.
 
     Args:
         sightings: what the camera sees.
-        action: the verb of the order ('touch'); None when the order is none that the arm knows.
-        wanted: the object of the order, whether it is there or not.
         bins: location bins along each side of the image.
+        circumstance: by default the hand is open and nothing is done.
+
+    Raises:
+        ValueError: a push without its goal, or more done than asked.
     """
-    ordered = sorted(sightings, key=lambda s: s.name)
-    scene = '; '.join(f'{s.name}{location(s.x, s.y, bins)}' for s in ordered) or 'nothing'
-    order = UNKNOWN_ORDER if action is None else f'{action} {wanted}'
-    start = f'{THINK} i see {scene}. asked: {order}.'
-    if action is None:
-        return f'{start}{END_THINK}{ANSWER} refuse: {CANNOT}{END_ANSWER}'
-    found = next((s for s in ordered if s.name == wanted), None)
-    if found is None:
-        return f'{start} it is not there.{END_THINK}{ANSWER} refuse: there is no {wanted}{END_ANSWER}'
-    where = location(found.x, found.y, bins)
-    return f'{start} it is at{where}.{END_THINK}{ANSWER} go: {action} {wanted}{where}{END_ANSWER}'
+    now = circumstance or Circumstance()
+    seen = {s.name: s for s in sorted(sightings, key=lambda s: s.name)}
+    scene = '; '.join(f'{s.name}{location(*s.place, bins)}' for s in seen.values()) or 'nothing'
+    start = f'{THINK} i see {scene}. hand: {now.hand}. asked:'
+    if request.other:
+        asked, answer = OTHER_REQUESTS[request.other]
+        return f'{start} {asked}.{END_THINK}{ANSWER} {answer}{END_ANSWER}'
+    start += f' {THEN.join(in_words(step) for step in request.steps)}.'
+    if len(request.steps) > 1:
+        start += DONE if now.done else ' done: nothing.'
+    if now.done >= len(request.steps):
+        raise ValueError(f'done: expected less than {len(request.steps)}, found {now.done}')
+    for step in request.steps[now.done :]:
+        trouble = _trouble(step, seen, bins)
+        if trouble is not None:
+            return f'{start} {trouble[0]}.{END_THINK}{ANSWER} refuse: {trouble[1]}{END_ANSWER}'
+    step = request.steps[now.done]
+    places = [seen[name].place for name in _things(step)]
+    check = ', '.join(f'{name} at{location(*seen[name].place, bins)}' for name in _things(step))
+    if step.kind == 'push':
+        if now.goal is None:
+            raise ValueError('push: expected the place where the object goes to, found none')
+        places.append(now.goal)
+        check += f', goes to{location(*now.goal, bins)}'
+    check = f' {check}.' if check else ''
+    where = ''.join(location(*place, bins) for place in places)
+    return f'{start}{check}{END_THINK}{ANSWER} go: {in_words(step)}{where}{END_ANSWER}'
+
+
+def _things(step: Subtask) -> list[str]:
+    """The names of what a step is done with."""
+    names = [step.object, step.target if step.kind == 'put' else '']
+    return [name for name in names if name]
+
+
+def _trouble(step: Subtask, seen: dict[str, Sighting], bins: int) -> tuple[str, str] | None:
+    """Why a step cannot be done, as it is thought and as it is answered; None when it can."""
+    for name in _things(step):
+        if name not in seen:
+            return f'{name}{NOT_THERE}', f'there is no {name}'
+        if name == step.object and is_container(name) and step.kind in ('pick', 'put', 'push'):
+            return f'{name}{TOO_BIG}', f'the {name} is too big to move'
+        if not seen[name].within_reach:
+            return f'{name} at{location(*seen[name].place, bins)}{TOO_FAR}', f'the {name} is out of reach'
+    return None
 
 
 def read(trace: str, instruction: str, bins: int, camera: str) -> Decision:
     """The decision a trace comes to; UNSURE, and so hold still, unless the trace is well formed."""
-    match = _ANSWER.match(trace.strip())
+
+    def unsure(reason: str) -> Decision:
+        return Decision(Verdict.UNSURE, reason, instruction, trace)
+
+    match = _FORM.match(trace.strip())
     if match is None:
-        return Decision(Verdict.UNSURE, 'the chain of thought is not well formed', instruction, trace)
-    words = match['words'].strip()
+        return unsure('the chain of thought is not well formed')
+    words, found = match['words'].strip(), _bins(match['places'])
     if match['verdict'] == 'refuse':
         return Decision(Verdict.REFUSED, words, instruction, trace)
-    if match['column'] is None or max(int(match['column']), int(match['row'])) >= bins:
-        return Decision(Verdict.UNSURE, 'the chain of thought names no place to act', instruction, trace)
-    target = ((int(match['column']) + 0.5) / bins, (int(match['row']) + 0.5) / bins)
-    return Decision(Verdict.GO, words, instruction, trace, target, camera)
+    if match['verdict'] == 'hold':
+        return unsure(words)
+    subtask = from_words(words)
+    if subtask is None:
+        return unsure('the chain of thought names nothing that the arm can do')
+    if len(found) != 2 * PLACES[subtask.kind] or max(found, default=0) >= bins:
+        return unsure('the chain of thought names no place to act')
+    if not _follows(words, match['thinking']):
+        return unsure('the chain of thought contradicts itself')
+    first, second, *_ = *_places(found, bins), None, None
+    return Decision(
+        verdict=Verdict.GO,
+        subtask=words,
+        instruction=instruction,
+        trace=trace,
+        target=first,
+        target_camera=camera if first else '',
+        doing=subtask,
+        second_target=second,
+        done=int(DONE in match['thinking']),
+    )
+
+
+def _follows(words: str, thinking: str) -> bool:
+    """Whether the step that is answered is the one that was asked for and found to be possible."""
+    asked = _ASKED.search(thinking)
+    if asked is None:
+        # The older form, which knows one subtask only.
+        return ' hand: ' not in thinking and words.startswith('touch ')
+    if any(trouble in thinking[asked.end() :] for trouble in (NOT_THERE, TOO_FAR, TOO_BIG)):
+        return False
+    steps, now = asked['steps'].split(THEN), int(DONE in thinking)
+    return now < len(steps) and steps[now] == words
+
+
+def decisive(trace: str) -> Iterator[tuple[int, int]]:
+    """Where in a trace the few words stand on which the verdict and the step depend: their beginnings and ends."""
+    asked = trace.index(' asked:')
+    for match in re.finditer(
+        r'(?<=done: )(?:nothing|the)|(?<= )(?:at|is)(?=<| not| too)|(?<=>)(?:\.| too|,)', trace[asked:]
+    ):
+        yield asked + match.start(), asked + match.end()
 
 
 def sightings(trace: str, bins: int) -> list[Sighting]:
     """The objects that a trace says it sees, each at the centre of its location bins."""
-    seen = re.search(r'i see (.*?)\. asked:', trace)
+    seen = re.search(r'i see (.*?)\. (?:hand|asked):', trace)
     found = []
     for part in seen.group(1).split(';') if seen else []:
-        places = _LOCATION.findall(part)
-        if len(places) == 2:
-            x, y = ((int(place) + 0.5) / bins for place in places)
-            found.append(Sighting(part[: part.index('<')].strip(), x, y))
+        places = _places(_bins(part), bins)
+        if len(places) == 1:
+            found.append(Sighting(part[: part.index('<')].strip(), *places[0]))
     return found
+
+
+def _bins(text: str) -> list[int]:
+    """The numbers of the location tokens in a text."""
+    return [int(bin) for bin in _LOCATION.findall(text)]
+
+
+def _places(found: Sequence[int], bins: int) -> list[Place]:
+    """The middles of the cells that pairs of bins name; a last one without its partner names none."""
+    return [((x + 0.5) / bins, (y + 0.5) / bins) for x, y in zip(found[::2], found[1::2])]

@@ -6,6 +6,7 @@ is its own left hand, which a person who faces it sees on their right.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +49,28 @@ class Task:
     kind: str
     object: str | None = None
     target: str | None = None
+
+
+def written(tasks: Sequence[Task]) -> str:
+    """Tasks as the simulator's parameter takes them: 'put:red cube:blue bowl; home'."""
+    return '; '.join(':'.join(p for p in (t.kind, t.object, t.target) if p) for t in tasks)
+
+
+def parse_tasks(text: str) -> tuple[Task, ...]:
+    """What ``written`` wrote: each 'kind', 'kind:object' or 'kind:object:target'; none for ''.
+
+    Raises:
+        VlaError: a kind, an object or a target is empty, or there are too many of them.
+    """
+    return tuple(_parse_task(part) for part in text.split(';')) if text.strip() else ()
+
+
+def _parse_task(text: str) -> Task:
+    parts = [part.strip() for part in text.split(':')]
+    if len(parts) > 3 or not all(parts):
+        raise VlaError(f"task: expected 'kind', 'kind:object' or 'kind:object:target', found {text!r}")
+    kind, thing, target = (*parts, None, None)[:3]
+    return Task(str(kind), thing, target)
 
 
 def check_task(task: Task, scene: Scene) -> None:

@@ -41,6 +41,9 @@ NOMINAL_SIZE: dict[str, tuple[float, float]] = {
 REACH = (0.16, 0.255)
 CONTAINER_REACH = (0.17, 0.25)
 AZIMUTH = math.radians(46.0)
+BEYOND = ((-0.30, -0.10), (0.10, 0.25))
+"""Metres, x and |y|, within which objects stand that nobody gets to: beside and behind the arm, in the front camera's
+view. Everything in front that the camera sees is within reach."""
 SPACING = 0.065
 """Least distance between the centres of two small objects; a container needs more, as it is wider."""
 
@@ -136,6 +139,7 @@ def sample_scene(
     kinds: Sequence[str] = ('cube', 'cylinder'),
     count: tuple[int, int] = (2, 4),
     containers: Sequence[str] = (),
+    beyond: int = 0,
     randomise: float = 1.0,
 ) -> Scene:
     """A random scene; the same arguments give the same scene on every machine.
@@ -148,16 +152,19 @@ def sample_scene(
         kinds: shapes to draw the small objects from.
         count: smallest and largest number of small objects.
         containers: shapes of the bowls and plates to add, one entry each.
+        beyond: number of small objects to add where the arm does not get to.
         randomise: strength of what varies in looks (light, table, colours, sizes, cameras); 0 is the nominal look.
 
     Raises:
         VlaError: an unknown shape, or a count that is not 1 <= smallest <= largest <= what can be told apart.
     """
-    _check(kinds, count, containers)
+    _check(kinds, (count[0], count[1] + beyond), containers)
     rng = np.random.default_rng(seed)
-    names = _draw_names(rng, kinds, int(rng.integers(count[0], count[1] + 1)))
-    names += _draw_containers(rng, containers)
-    places = _draw_places(rng, names)
+    near = int(rng.integers(count[0], count[1] + 1))
+    small = _draw_names(rng, kinds, near + beyond)
+    names = small[:near] + _draw_containers(rng, containers)
+    places = _draw_places(rng, names) + _draw_places_beyond(rng, beyond)
+    names += small[near:]
     yaws = rng.uniform(-math.pi, math.pi, len(names))
     looks = np.random.default_rng([seed, 1])
     objects = tuple(
@@ -221,6 +228,16 @@ def _draw_places(rng: np.random.Generator, names: Sequence[tuple[str, str]]) -> 
             found = dict(zip(order, places))
             return [found[i][:2] for i in range(len(names))]
     raise VlaError(f'objects: {len(names)} of them do not fit on the table; ask for fewer')
+
+
+def _draw_places_beyond(rng: np.random.Generator, count: int) -> list[tuple[float, float]]:
+    """Places (x, y) out of reach, a few centimetres apart."""
+    places: list[tuple[float, float]] = []
+    while len(places) < count:
+        x, y = rng.uniform(*BEYOND[0]), rng.uniform(*BEYOND[1]) * rng.choice((-1.0, 1.0))
+        if all(math.hypot(x - p[0], y - p[1]) > SPACING for p in places):
+            places.append((float(x), float(y)))
+    return places
 
 
 def _make_object(

@@ -19,14 +19,14 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerFast
 
-from vla_ros.reasoning.prompt import prompt
-from vla_ros.reasoning.trace import ANSWER, Sighting, write
-from vla_ros.training.demonstrations import Demonstrations
+from vla_ros.reasoning.trace import ANSWER
+from vla_ros.training.conversations import followed
 from vla_ros.training.flow import FlowHead, flow_matching_loss, integrate
 from vla_ros.training.language import LanguageTrainer
+from vla_ros.training.lessons import STEPS, Lessons
 from vla_ros.training.loop import fresh_generator
-from vla_ros.training.wordings import sentence
-from vla_ros.types import FloatArray, IndexArray
+from vla_ros.training.requests import SINGLE
+from vla_ros.types import FloatArray, IndexArray, VlaError
 
 OLDEST_THOUGHT = 20
 """How many control steps old a thought may be when it is acted on."""
@@ -41,23 +41,37 @@ SMALLEST_SPREAD = 0.02
 
 @dataclass(frozen=True)
 class Statistics:
-    """Mean and standard deviation of joint positions and of relative actions, each (J,) rad."""
+    """Mean and standard deviation of joint positions and relative actions, each (J,) rad, and of velocities, rad/s.
+
+    Those of velocities are None for heads that are not told them.
+    """
 
     state_mean: FloatArray
     state_std: FloatArray
     action_mean: FloatArray
     action_std: FloatArray
+    velocity_mean: FloatArray | None = None
+    velocity_std: FloatArray | None = None
+
+    def state(self, lessons: Lessons) -> FloatArray:
+        """(S, J) normalised positions, or (S, 2 J) with velocities behind them, as ``action.flow`` has them."""
+        positions = (lessons.joints - self.state_mean) / self.state_std
+        if self.velocity_mean is None or self.velocity_std is None:
+            return positions
+        return np.concatenate([positions, (lessons.velocities - self.velocity_mean) / self.velocity_std], 1)
 
 
-def statistics(demonstrations: Demonstrations) -> Statistics:
+def statistics(lessons: Lessons) -> Statistics:
     """Of all joints and all relative chunks."""
-    relative = demonstrations.chunks - demonstrations.joints[:, None]
-    joints = demonstrations.joints
+    relative = lessons.chunks - lessons.joints[:, None]
+    joints, velocities = lessons.joints, lessons.velocities
     return Statistics(
         joints.mean(0),
         np.maximum(joints.std(0), SMALLEST_SPREAD),
         relative.mean((0, 1)),
         np.maximum(relative.std((0, 1)), SMALLEST_SPREAD),
+        velocities.mean(0),
+        np.maximum(velocities.std(0), SMALLEST_SPREAD),
     )
 
 
@@ -69,12 +83,12 @@ def thoughts(
     texts: Sequence[tuple[str, str]],
     rows: int,
 ) -> npt.NDArray[np.float16]:
-    """(N, rows, width) hidden states of the answers, padded with zeros, for ``texts`` of (order, true trace)."""
+    """(N, rows, width) hidden states of the answers, padded with zeros, for ``texts`` of (prompt, true trace)."""
     model.eval()
     answer = tokenizer.convert_tokens_to_ids(ANSWER)
     out = np.zeros((len(texts), rows, model.language.config.hidden_size), np.float16)
     for start in tqdm(range(0, len(texts), 32), desc='thinking', unit='batch', leave=False):
-        ids = [tokenizer(prompt(order) + trace)['input_ids'] for order, trace in texts[start : start + 32]]
+        ids = [tokenizer(asked + trace)['input_ids'] for asked, trace in texts[start : start + 32]]
         padded = torch.zeros(len(ids), max(map(len, ids)), dtype=torch.long)
         for row, tokens in enumerate(ids):
             padded[row, : len(tokens)] = torch.tensor(tokens)
@@ -82,43 +96,40 @@ def thoughts(
         hidden = model.hidden(seen, padded)[:, seen.shape[1] :].numpy()
         for row, tokens in enumerate(ids):
             begin = tokens.index(answer)
+            if len(tokens) - begin > rows:
+                raise VlaError(
+                    f'thought: expected answers of at most {rows} tokens, found {len(tokens) - begin}'
+                )
             out[start + row, : len(tokens) - begin] = hidden[row, begin : len(tokens)]
     return out
 
 
-def texts_of(
-    demonstrations: Demonstrations, names: Sequence[str], bins: int, seed: int
-) -> list[tuple[str, str]]:
-    """An order in new words and a trace that is true but for places, which are as wrong as System 2's, at each look."""
+def texts_of(lessons: Lessons, bins: int, seed: int) -> list[tuple[str, str]]:
+    """What System 2 reads and a trace that is true but for places, which are as wrong as its own, at each look."""
     rng = np.random.default_rng(seed)
-    texts = []
-    for kind, centres in zip(demonstrations.wanted, demonstrations.centres):
-        wanted = names[kind]
-        wrong = np.clip(centres + rng.normal(0, PLACE_ERROR, centres.shape), 0, 1)
-        seen = [Sighting(name, float(x), float(y)) for name, (x, y) in zip(names, wrong) if not np.isnan(x)]
-        texts.append((sentence(rng, 'touch', wanted), write(seen, 'touch', wanted, bins)))
-    return texts
+    said = (followed(rng, lessons, look, bins, PLACE_ERROR) for look in range(len(lessons)))
+    return [(one.prompt(bins), one.trace) for one in said]
 
 
 class Chunks(Dataset[dict[str, Tensor]]):
     """Flow-matching samples, one a look: tokens, a thought, the normalised state and the normalised relative chunk.
 
-    And the patch of the front image, whose tokens come first, that the wanted object is in.
+    And the patch of the front image, whose tokens come first, that the hand goes to.
     """
 
     def __init__(
         self,
-        demonstrations: Demonstrations,
+        lessons: Lessons,
         tokens: npt.NDArray[np.float16],
         thought_rows: npt.NDArray[np.float16],
         moments: Statistics,
     ) -> None:
         self._tokens, self._thoughts = tokens, thought_rows
-        relative = demonstrations.chunks - demonstrations.joints[:, None]
-        self._state = (demonstrations.joints - moments.state_mean) / moments.state_std
+        relative = lessons.chunks - lessons.joints[:, None]
+        self._state = moments.state(lessons)
         self._actions = (relative - moments.action_mean) / moments.action_std
-        self._patch = patches(demonstrations, tokens.shape[1] // demonstrations.images.shape[1])
-        self._oldest = oldest_looks(demonstrations.order, demonstrations.step)
+        self._patch = patches(lessons, tokens.shape[1] // lessons.images.shape[1])
+        self._oldest = oldest_looks(lessons.order * STEPS + lessons.done, lessons.step)
 
     def __len__(self) -> int:
         return len(self._state)
@@ -135,16 +146,22 @@ class Chunks(Dataset[dict[str, Tensor]]):
         return sample | {'patch': torch.tensor(self._patch[index])}
 
 
-def patches(demonstrations: Demonstrations, count: int) -> IndexArray:
-    """(S,) the patch of the front image, of ``count`` in a square, row by row, that the wanted object is in."""
+def patches(lessons: Lessons, count: int) -> IndexArray:
+    """(S,) the patch of the front image, of ``count`` in a square, row by row, that the hand goes to; -1 for none.
+
+    That is the patch of the object, and once the object is in the hand that of the bowl or plate it is put in or on.
+    """
     grid = math.isqrt(count)
-    wanted = demonstrations.centres[np.arange(len(demonstrations.wanted)), demonstrations.wanted]
+    now = np.arange(len(lessons))
+    kind, thing, _ = lessons.requests[now, lessons.done].T
+    carried = (kind == SINGLE.index('put')) & (thing == lessons.truth.held)
+    wanted = np.where(carried[:, None], lessons.places()[:, 1], lessons.places()[:, 0])
     column, row = np.clip(np.floor(np.nan_to_num(wanted) * grid), 0, grid - 1).astype(int).T
     return np.where(np.isnan(wanted[:, 0]), -1, row * grid + column)
 
 
 def oldest_looks(order: IndexArray, steps: IndexArray) -> IndexArray:
-    """For each look the first one whose thought may still be acted on: of the same order and not too old."""
+    """For each look the first one whose thought may still be acted on: of the same step of an order and not too old."""
     number = np.cumsum(np.append(False, order[1:] != order[:-1]))
     # One line of time on which the orders are too far apart for a thought to reach the next.
     time = number * (steps.max() + OLDEST_THOUGHT + 1) + steps

@@ -10,8 +10,10 @@ from typing import Any
 from vla_ros.bundle import FORMAT, FileSpec, Manifest, sha256, write_manifest
 from vla_ros.sim.expert import PERIOD
 from vla_ros.sim.model import JOINT_NAMES, REST_POSE
-from vla_ros.training import export, stages, vision
-from vla_ros.training.snapshots import CAMERAS, KINDS
+from vla_ros.training import conversations, export, requests, stages, vision
+from vla_ros.training.action import Statistics
+from vla_ros.training.labels import KINDS
+from vla_ros.training.snapshots import CAMERAS
 
 FILES = {
     'vision': 'vision.onnx',
@@ -74,6 +76,7 @@ def assemble(out: Path, folder: Path, name: str) -> Manifest:
                 'context': text.max_position_embeddings,
                 'location_bins': stages.BINS,
                 'location_camera': 'front',
+                'hand': conversations.HAND,
             },
             'robot': {'name': 'so101', 'joints': JOINT_NAMES, 'units': 'rad', 'rest': REST_POSE},
             'chunk': {
@@ -86,19 +89,27 @@ def assemble(out: Path, folder: Path, name: str) -> Manifest:
                 'method': 'mean_std',
                 'state': {'mean': moments.state_mean.tolist(), 'std': moments.state_std.tolist()},
                 'action': {'mean': moments.action_mean.tolist(), 'std': moments.action_std.tolist()},
+                'velocity': _velocity(moments),
             },
             'flow': {'convention': 'groot', 'steps': head.config.steps},
             'files': {key: FileSpec(path=path, sha256=sha256(folder / path)) for key, path in FILES.items()},
             'provenance': {
                 'command': 'vla_ros train, stage by stage; the metrics say how long each one trained and from what',
                 'data': f'simulated SO-101 tabletop, seeds below 1000000; objects: {", ".join(KINDS)}',
-                'tasks': ['touch'],
+                'tasks': [*requests.SINGLE, requests.TWO_STEPS],
             },
             'metrics': {**metrics, 'onnx_difference': parity},
         }
     )
     write_manifest(folder, manifest)
     return manifest
+
+
+def _velocity(moments: Statistics) -> dict[str, list[float]] | None:
+    """The statistics of velocities, if the head is told them."""
+    if moments.velocity_mean is None or moments.velocity_std is None:
+        return None
+    return {'mean': moments.velocity_mean.tolist(), 'std': moments.velocity_std.tolist()}
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -11,14 +11,24 @@ MIRROR, SHIFT, SCALE = 0.5, 0.08, (0.9, 1.15)
 GAIN, TINT, GRAIN = 0.15, 0.05, 0.015
 
 
-def moved(rng: np.random.Generator, image: ImageArray, centres: FloatArray) -> tuple[ImageArray, FloatArray]:
+def moved(
+    rng: np.random.Generator, image: ImageArray, centres: FloatArray, mirror: float = MIRROR
+) -> tuple[ImageArray, FloatArray]:
     """The image (h, w, 3) mirrored, shifted and scaled at random; centres (K, 2) in 0..1 follow, NaN once outside.
 
     Only for what is learned in the image plane: the arm's geometry does not survive this.
     """
+    warped, places, _ = moved_with(rng, image, centres, centres, mirror)
+    return warped, places
+
+
+def moved_with(
+    rng: np.random.Generator, image: ImageArray, centres: FloatArray, goals: FloatArray, mirror: float = 0.0
+) -> tuple[ImageArray, FloatArray, FloatArray]:
+    """``moved``, and ``goals`` (..., 2) that follow wherever they get to; mirrored, left and right change places."""
     size = image.shape[0]
     scale = float(np.exp(rng.uniform(*np.log(SCALE))))
-    sign = -1.0 if rng.random() < MIRROR else 1.0
+    sign = -1.0 if rng.random() < mirror else 1.0
     shift = rng.uniform(-SHIFT, SHIFT, 2)
     # In 0..1: place' = 0.5 + scale * (sign * (x - 0.5), y - 0.5) + shift.
     linear = np.array([[scale * sign, 0.0], [0.0, scale]])
@@ -32,9 +42,9 @@ def moved(rng: np.random.Generator, image: ImageArray, centres: FloatArray) -> t
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    places = (centres @ linear.T + offset).astype(np.float32)
+    places, ends = ((points @ linear.T + offset).astype(np.float32) for points in (centres, goals))
     places[((places < 0.01) | (places > 0.99)).any(-1)] = np.nan
-    return warped.astype(np.uint8, copy=False), places
+    return warped.astype(np.uint8, copy=False), places, ends
 
 
 def relit(rng: np.random.Generator, image: ImageArray) -> ImageArray:

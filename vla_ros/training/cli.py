@@ -24,6 +24,10 @@ Steps = Annotated[int, typer.Option(min=1, help='optimiser steps')]
 Batch = Annotated[int, typer.Option(min=1, help='samples a step')]
 Rate = Annotated[float, typer.Option(min=0.0, help='peak learning rate')]
 Start = Annotated[Path | None, typer.Option(help='a bundle to go on from, instead of random weights')]
+Shares = Annotated[
+    list[str] | None,
+    typer.Option(help="'put=0.3': how much of a task, in place of the defaults; may be repeated"),
+]
 
 WORK = Path('out/train')
 BUNDLE = Path('models/tabletop')
@@ -74,11 +78,13 @@ def language(
 
 
 @app.command()
-def demonstrations(out: Out = WORK, count: int = 600, test: int = 30, workers: Workers = 2) -> None:
-    """Record the scripted expert."""
-    from vla_ros.training import stages
+def demonstrations(
+    out: Out = WORK, count: int = 1500, test: int = 60, workers: Workers = 2, share: Shares = None
+) -> None:
+    """Record the scripted expert at all tasks."""
+    from vla_ros.training import requests, stages
 
-    stages.collect_demonstrations(out, count, test, workers)
+    stages.collect_demonstrations(out, count, test, workers, requests.shares_from(share))
 
 
 @app.command()
@@ -102,11 +108,12 @@ def rollouts(
     count: int = 160,
     seed: Annotated[int, typer.Option(help='of the first scene')] = 200_000,
     workers: Workers = 2,
+    share: Shares = None,
 ) -> None:
     """Let the bundle's model act and the expert correct it (DAgger); `action` then learns from that too."""
-    from vla_ros.training import stages
+    from vla_ros.training import requests, stages
 
-    stages.collect_rollouts(out, folder, count, seed, workers)
+    stages.collect_rollouts(out, folder, count, seed, workers, requests.shares_from(share))
 
 
 @app.command()

@@ -1,148 +1,168 @@
 """Demonstrations of the scripted expert: what the cameras see, where the joints are, what the expert does next.
 
 Half of the episodes start near the rest pose and half anywhere over the table; each has two orders one after the
-other, so that the arm also learns to leave one object for another. The joint targets are disturbed smoothly while
-the expert is asked what it would do undisturbed (DART, arXiv 1703.09327), so the data shows recoveries.
+other, so that the arm also learns to leave one object for another. In most of them the joint targets are disturbed
+now and then for a moment while the expert is asked what it would do undisturbed (DART, arXiv 1703.09327), so the data
+shows recoveries. Disturbed all the time the expert, whose targets lead the arm by a step only, gets nowhere.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
+from vla_ros.reasoning.subtask import is_container
+from vla_ros.reasoning.trace import Request, Sighting
 from vla_ros.sim.cameras import Camera
-from vla_ros.sim.expert import Expert
+from vla_ros.sim.expert import PERIOD, Expert
+from vla_ros.sim.feasibility import is_feasible
 from vla_ros.sim.foresight import Foresight
-from vla_ros.sim.scene import sample_scene
-from vla_ros.sim.tasks import Referee, Task
+from vla_ros.sim.layouts import as_it_stands
+from vla_ros.sim.orders import TIME_LIMITS, Task, pushed_place
+from vla_ros.sim.poses import random_pose
+from vla_ros.sim.sequence import fingers_are_free
+from vla_ros.sim.tasks import Referee
 from vla_ros.sim.world import World
-from vla_ros.training.snapshots import CAMERAS, KINDS, object_centres, random_pose, shrink
-from vla_ros.types import DoubleArray, FloatArray, ImageArray, IndexArray, VlaError
+from vla_ros.training.labels import in_image, truth_of
+from vla_ros.training.lessons import Lessons, LessonWriter, collect, joined
+from vla_ros.training.requests import draw_request, drawn_kind
+from vla_ros.training.scenes import training_scene
+from vla_ros.training.snapshots import CAMERAS, shrink
+from vla_ros.types import DoubleArray, Subtask, VlaError
 
 HORIZON = 16
 """Targets in a chunk."""
-LONGEST = 120
+ORDERS = 2
+"""Orders an episode."""
 LOOK_EVERY = 5
 HOLD_STEPS = 10
 """Steps recorded after the order was done: staying is a part of touching."""
-DISTURBANCE = 0.03
-"""Standard deviation in rad of the disturbance of the joint targets, in the episodes that have one."""
+DISTURBED = 0.7
+"""Share of episodes with disturbances."""
+DISTURBANCE, WHILE_PUSHING = 0.04, 0.015
+"""Standard deviation in rad of the joint targets during a disturbance. What is pushed is easily knocked over."""
+DISTURBANCE_STEPS, CALM_STEPS = 6, 30
+"""Mean length of a disturbance and of the calm between two, in control steps."""
 MEMORY = 0.85
 """Share of a disturbance that is left one step later."""
+TRIES = 30
+"""Orders that are drawn until one can be followed."""
 
 
-@dataclass(frozen=True)
-class Demonstrations:
-    """S looks at the table while orders are followed, each with what the expert would do from there.
-
-    Attributes:
-        images: (S, cameras, size, size, 3) uint8, cameras in the order of ``CAMERAS``.
-        centres: (S, kinds, 2) object centres in the front image, NaN where not seen; the wanted object's always.
-        joints: (S, J) measured positions, rad.
-        chunks: (S, HORIZON, J) the expert's absolute targets, rad, the first one due 0.05 s after the look.
-        wanted: (S,) index of the wanted kind.
-        step: (S,) control steps of 0.05 s since the scene began; order: (S,) shared by the looks of one order.
-    """
-
-    images: ImageArray
-    centres: FloatArray
-    joints: FloatArray
-    chunks: FloatArray
-    wanted: IndexArray
-    step: IndexArray
-    order: IndexArray
-
-    def save(self, path: Path) -> None:
-        """One .npz file."""
-        np.savez(path, **{field.name: getattr(self, field.name) for field in fields(self)})
-
-
-def load_demonstrations(path: Path) -> Demonstrations:
-    """Read what ``Demonstrations.save`` wrote."""
-    if not path.is_file():
-        raise VlaError(f'{path} is missing; run `vla_ros train demonstrations` first')
-    with np.load(path) as file:
-        return Demonstrations(**{field.name: file[field.name] for field in fields(Demonstrations)})
-
-
-def joined(parts: Iterable[Demonstrations]) -> Demonstrations:
-    """Several as one; order numbers must differ already."""
-    parts = list(parts)
-    columns = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Demonstrations)}
-    return Demonstrations(**columns)
-
-
-def collect(
-    episode: Callable[[int], Demonstrations], seeds: range, workers: int, label: str
-) -> Demonstrations:
-    """What ``episode`` gives for each seed, in processes of their own; the same seeds give the same."""
-    with multiprocessing.get_context('spawn').Pool(workers) as pool:
-        jobs = pool.imap(episode, seeds, chunksize=4)
-        return joined(tqdm(jobs, total=len(seeds), desc=label, unit='episode'))
-
-
-def collect_demonstrations(count: int, first_seed: int, size: int, workers: int) -> Demonstrations:
-    """Two orders in each of ``count`` random scenes."""
+def collect_demonstrations(
+    path: Path, count: int, first_seed: int, size: int, workers: int, shares: Mapping[str, float]
+) -> None:
+    """Orders in each of ``count`` random scenes, the kinds of them in the given shares, written to ``path``."""
     seeds = range(first_seed, first_seed + count)
-    return collect(partial(_episode, size=size), seeds, workers, 'demonstrations')
+    with LessonWriter(path) as writer:
+        for lessons in collect(partial(_episode, size=size, shares=shares), seeds, workers, 'demonstrations'):
+            writer.add(lessons)
 
 
-def _episode(seed: int, size: int) -> Demonstrations:
-    scene = sample_scene(seed, count=(2, 4))
+def task_of(step: Subtask) -> Task:
+    """The simulator's word for a subtask."""
+    return Task(step.kind, step.object or None, step.target or None)
+
+
+def possible_request(rng: np.random.Generator, world: World, shares: Mapping[str, float]) -> Request | None:
+    """An order that can be followed from here, or None if none was found.
+
+    What the hand holds goes into a bowl or onto a plate; what lies there stays there.
+    """
+    scene, held = as_it_stands(world), sorted(world.held())
+    seen = [s for s in _on_the_table(world) if not held or s.name in held or is_container(s.name)]
+    for _ in range(TRIES):
+        kind = 'put' if held else drawn_kind(rng, shares)
+        try:
+            request = draw_request(rng, kind, seen, possible=True)
+            if all(is_feasible(scene, task_of(step)) for step in request.steps):
+                return request
+        except VlaError:
+            continue  # it names what is not there
+    return None
+
+
+def _episode(seed: int, size: int, shares: Mapping[str, float]) -> Lessons:
     rng = np.random.default_rng([seed, 3])
+    first = drawn_kind(rng, shares)
+    wanted = (('bowl',), ('plate',), ('bowl', 'plate'))[int(rng.integers(3))]
+    scene = training_scene(seed, 2, wanted if first == 'put' or rng.random() < 0.2 else None)
     world = World(scene, rng)
     if rng.random() < 0.5:
-        world.set_joints(random_pose(rng, world))
-    disturbance = DISTURBANCE * float(rng.uniform(0, 1.5)) if rng.random() < 0.7 else 0.0
-    notebook = Notebook(world, size)
-    step = 0
-    for number, index in enumerate(rng.permutation(len(scene.objects))[:2]):
-        task = Task('touch', scene.objects[index].name)
-        step = _follow(world, task, notebook, disturbance, rng, step, seed * 2 + number)
+        random_pose(rng, world)
+    disturbance = Disturbance(rng, float(rng.random() < DISTURBED))
+    notebook, step = Notebook(world, size), 0
+    for number in range(ORDERS):
+        request = possible_request(rng, world, shares if number else {first: 1.0})
+        if request is None:
+            break
+        step = _follow(world, request, notebook, disturbance, step, seed * ORDERS + number)
     return notebook.written()
 
 
 def _follow(
     world: World,
-    task: Task,
+    request: Request,
     notebook: Notebook,
-    disturbance: float,
-    rng: np.random.Generator,
+    disturbance: Disturbance,
     begin: int,
     order: int,
 ) -> int:
     """Do one order and stay for a while, or give up after some time; returns the step at its end."""
-    expert, foresight, referee = Expert(world, task), Foresight(world, task), None
-    pushed: DoubleArray = np.zeros_like(world.command)
-    rest = HOLD_STEPS
-    for step in range(begin, begin + LONGEST):
-        if (step - begin) % LOOK_EVERY == 0:
-            notebook.look(task, foresight, step, order)
-        target = expert.action()
-        drawn = rng.normal(0, disturbance, len(target))
-        pushed = MEMORY * pushed + np.sqrt(1 - MEMORY**2) * drawn
-        start = world.command
-        for i in range(1, 11):
-            world.step(start + (target + pushed - start) * i / 10)
-            # The last order may have left the fingers on its object: the referee begins when they are free.
-            if referee is None and not world.contacts():
-                referee = Referee(world, task)
-            if referee:
-                referee.update()
-        rest -= bool(referee and referee.success)
-        if not rest or (referee and referee.failure):
-            return step + 1
-    return begin + LONGEST
+    step = begin
+    for done, subtask in enumerate(request.steps):
+        task = task_of(subtask)
+        if not is_feasible(as_it_stands(world), task):
+            break
+        last = done == len(request.steps) - 1
+        notebook.begin(request, done)
+        expert, referee, rest = Expert(world, task), None, HOLD_STEPS if last else 0
+        spread = WHILE_PUSHING if task.kind == 'push' else DISTURBANCE
+        for count in range(round(TIME_LIMITS[task.kind] / PERIOD)):
+            if count % LOOK_EVERY == 0:
+                notebook.look(step, order)
+            target = expert.action()
+            target = target + spread * disturbance.next(len(target))
+            start = world.command
+            for i in range(1, 11):
+                world.step(start + (target - start) * i / 10)
+                # The last order may have left the fingers on its object: the referee begins when they are free.
+                if referee is None and fingers_are_free(world, task):
+                    referee = Referee(world, task)
+                if referee:
+                    referee.update()
+            step += 1
+            succeeded = bool(referee and referee.success)
+            if (succeeded and not rest) or (referee and referee.failure):
+                break
+            rest -= succeeded
+        if not (referee and referee.success):
+            break
+    return step
+
+
+class Disturbance:
+    """Pushes joint targets about for a moment now and then, smoothly."""
+
+    def __init__(self, rng: np.random.Generator, spread: float = 1.0) -> None:
+        """``spread`` is the standard deviation while it lasts; 0 never disturbs."""
+        self._rng, self._spread, self._lasts = rng, spread, False
+        self._value: DoubleArray = np.zeros(1)
+
+    def next(self, joints: int) -> DoubleArray:
+        """What to add to the next target (J,), in the unit of the spread."""
+        ends = self._rng.random() < 1 / (DISTURBANCE_STEPS if self._lasts else CALM_STEPS)
+        self._lasts = self._lasts != ends
+        fresh = self._rng.normal(0, self._spread * np.sqrt(1 - MEMORY**2), joints)
+        self._value = MEMORY * self._value + fresh if self._lasts else np.zeros(joints)
+        return self._value
 
 
 class Notebook:
-    """Writes down looks at one world."""
+    """Writes down looks at one world, each with the order that is followed and how far it has come."""
 
     def __init__(self, world: World, size: int) -> None:
         """``size`` is that of the images in pixels, as the model sees them."""
@@ -150,26 +170,53 @@ class Notebook:
         self._cameras = [
             Camera(world.model, name, *shape, scene=world.scene) for name, shape in CAMERAS.items()
         ]
-        self._looks: list[Demonstrations] = []
+        self._looks: list[Lessons] = []
 
-    def look(self, task: Task, foresight: Foresight, step: int, order: int) -> None:
-        """Add what the cameras see now and what ``foresight`` says to do."""
-        assert task.object is not None
+    def begin(self, request: Request, done: int) -> None:
+        """From now on this order is followed, of which ``done`` steps are done."""
+        self._request, self._done, self._step = request, done, request.steps[done]
+        self._foresight = Foresight(self._world, task_of(self._step))
+        self._goal: DoubleArray | None = None
+        if self._step.kind == 'push':
+            position = self._world.object_position(self._step.object)
+            self._goal = np.array([*pushed_place(position, self._step.target), position[2]])
+
+    def look(self, step: int, order: int) -> None:
+        """Add what the cameras see now and what the expert would do."""
         images = [shrink(camera.render(self._world.data), self._size) for camera in self._cameras]
-        joints, chunk = self._world.joints().positions, foresight.targets(HORIZON)
+        joints, chunk = self._world.joints(), self._foresight.targets(HORIZON)
+        # The hand may cover the object that it was sent to: it is still there.
+        names = {name for s in self._request.steps for name in (s.object, s.target)}
+        front = self._cameras[0]
+        goal = (
+            np.full(2, np.nan) if self._goal is None else in_image(self._world, front, self._goal[None])[0][0]
+        )
         self._looks.append(
-            Demonstrations(
-                images=np.stack(images)[None],
-                # The hand may cover the object that it was sent to: it is still there.
-                centres=object_centres(self._world, self._cameras[0], known=task.object)[None],
-                joints=joints[None].astype(np.float32),
-                chunks=chunk[None].astype(np.float32),
-                wanted=np.array([KINDS.index(task.object)]),
-                step=np.array([step]),
-                order=np.array([order]),
+            Lessons.one(
+                images=np.stack(images),
+                truth=truth_of(self._world, front, names),
+                joints=joints.positions,
+                velocities=joints.velocities,
+                chunk=chunk,
+                request=self._request,
+                done=self._done,
+                goal=goal,
+                step=step,
+                order=order,
             )
         )
 
-    def written(self) -> Demonstrations:
+    def written(self) -> Lessons:
         """Everything so far."""
         return joined(self._looks)
+
+
+def _on_the_table(world: World) -> list[Sighting]:
+    """The objects that can be asked for, their places left open: all but those that lie in a bowl or on a plate."""
+    containers = [thing.name for thing in world.scene.objects if thing.is_container]
+    scene = as_it_stands(world)
+    return [
+        Sighting(thing.name, 0.5, 0.5, is_feasible(scene, Task('touch', thing.name)))
+        for thing in scene.objects
+        if thing.is_container or not any(world.inside(thing.name, container) for container in containers)
+    ]

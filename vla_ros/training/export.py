@@ -71,7 +71,7 @@ def export_action(head: FlowHead, path: Path, tokens: int, thought_rows: int) ->
         'noise': torch.randn(1, config.horizon, config.joints),
         'tokens': torch.randn(1, tokens, config.token_width),
         'thought': thought,
-        'state': torch.randn(1, config.joints),
+        'state': torch.randn(1, config.state),
         'prefix': torch.randn(1, config.horizon, config.joints),
         'clean': torch.arange(config.horizon)[None] < config.prefix // 2,
     }

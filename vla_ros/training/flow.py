@@ -29,9 +29,13 @@ POINTING_PAIR, POINTING_HEAD, POINTING_WEIGHT = 1, 0, 0.1
 
 @dataclass(frozen=True)
 class FlowConfig:
-    """Sizes of the action head: ``tokens`` visual tokens of all cameras, ``prefix`` the longest clean prefix."""
+    """Sizes of the action head: ``tokens`` visual tokens of all cameras, ``prefix`` the longest clean prefix.
+
+    ``velocities``: the state has the joints' velocities behind their positions.
+    """
 
     joints: int = 6
+    velocities: bool = False
     horizon: int = 16
     prefix: int = 6
     tokens: int = 128
@@ -41,6 +45,11 @@ class FlowConfig:
     heads: int = 6
     pairs: int = 4  # of one cross-attention block and one self-attention block
     steps: int = 4
+
+    @property
+    def state(self) -> int:
+        """Numbers of the state."""
+        return self.joints * (2 if self.velocities else 1)
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -124,7 +133,7 @@ class FlowHead(nn.Module):
         super().__init__()
         self.config = config
         width = config.width
-        self.state = nn.Sequential(nn.Linear(config.joints, width), nn.SiLU(), nn.Linear(width, width))
+        self.state = nn.Sequential(nn.Linear(config.state, width), nn.SiLU(), nn.Linear(width, width))
         self.action = nn.Linear(config.joints, width)
         self.position = nn.Parameter(torch.randn(config.horizon, width) * 0.02)
         self.time = TimeEmbedding(width)
@@ -144,7 +153,7 @@ class FlowHead(nn.Module):
         """Velocities (batch, horizon, joints).
 
         Args:
-            noisy: x_t (batch, horizon, joints); time: (batch, horizon) in 0..1; state: (batch, joints).
+            noisy: x_t (batch, horizon, joints); time: (batch, horizon) in 0..1; state: (batch, state).
             tokens: (samples, visual tokens, token width). In training the batch may hold several noise draws of
                 each sample, one sample's draws in a row: batch = samples x draws.
             thought: (samples, rows, thought width); rows of zeros are padding and never attended to.

@@ -9,16 +9,13 @@ Places are learned as words that have neighbours, and with one attention head th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.data import Dataset
 from transformers import (
     LlamaConfig,
     LlavaConfig,
@@ -27,18 +24,11 @@ from transformers import (
     SiglipVisionModel,
 )
 
-from vla_ros.reasoning.prompt import IMAGE, prompt
-from vla_ros.reasoning.trace import END_ANSWER, Sighting, write
-from vla_ros.training.loop import fresh_generator
+from vla_ros.reasoning.prompt import IMAGE
+from vla_ros.reasoning.trace import END_ANSWER
+from vla_ros.training.conversations import IGNORED, Conversations
 from vla_ros.training.places import locations, patches_of, place_embeddings, pointing_loss, word_losses
-from vla_ros.training.wordings import sentence
-from vla_ros.types import FloatArray
 
-IGNORED = -100
-CONCLUSION_WEIGHT = 4.0
-"""What follows from order and scene counts more than the list of the scene: a few tokens, and they move the arm."""
-VERDICT_WEIGHT = 20.0
-"""The one word, 'at' or 'not' after 'it is', by which the arm moves or stays."""
 POINTING_LAYER, POINTING_HEAD, POINTING_WEIGHT = -2, 0, 0.3
 """The attention head, of the last layer but one, that is taught to look at the patch of a place about to be written."""
 
@@ -89,95 +79,6 @@ def build_llava(
         words = model.model.language_model.embed_tokens.weight
         words[places.start : places.stop] = place_embeddings(len(places), size.width) * words.std()
     return model
-
-
-@dataclass(frozen=True)
-class Order:
-    """One training example's words: who asks what of which scene, and the trace that is true of it."""
-
-    scene: int
-    instruction: str
-    trace: str
-
-
-def orders(
-    rng: np.random.Generator,
-    centres: FloatArray,
-    names: Sequence[str],
-    bins: int,
-    *,
-    absent: float = 0.35,
-    unknown: float = 0.15,
-) -> list[Order]:
-    """One order a scene: mostly for an object that is there, some for one that is not, some for no known task.
-
-    Args:
-        centres: (scenes, kinds, 2), NaN where a kind is not seen.
-        absent, unknown: shares of orders for objects that are not there, and of orders that are not understood.
-    """
-    made = []
-    for scene, places in enumerate(centres):
-        seen = [Sighting(name, float(x), float(y)) for name, (x, y) in zip(names, places) if not np.isnan(x)]
-        action: str | None = 'touch'
-        draw = rng.random()
-        present = [s.name for s in seen]
-        if draw < absent or not present:
-            wanted = _absent(rng, present, names)
-        else:
-            wanted = present[int(rng.integers(len(present)))]
-            if draw > 1 - unknown:
-                action = None
-        made.append(
-            Order(scene, sentence(rng, action or 'unknown', wanted), write(seen, action, wanted, bins))
-        )
-    return made
-
-
-def _absent(rng: np.random.Generator, present: Sequence[str], names: Sequence[str]) -> str:
-    """An object that is not there; half of the time one whose colour and shape are, each on another object."""
-    missing = [name for name in names if name not in present]
-    words = {word for name in present for word in name.split()}
-    hard = [name for name in missing if all(word in words for word in name.split())]
-    options = hard if hard and rng.random() < 0.5 else missing
-    return options[int(rng.integers(len(options)))]
-
-
-class Conversations(Dataset[dict[str, Any]]):
-    """Visual tokens with (order, trace); the orders are drawn anew each epoch, so no two epochs are alike."""
-
-    def __init__(
-        self,
-        tokens: npt.NDArray[np.float16],
-        centres: FloatArray,
-        names: Sequence[str],
-        tokenizer: PreTrainedTokenizerFast,
-        bins: int,
-    ) -> None:
-        self._tokens, self._centres, self._names = tokens, centres, list(names)
-        self._tokenizer, self._bins = tokenizer, bins
-
-    def __len__(self) -> int:
-        return len(self._tokens)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        (order,) = orders(fresh_generator(), self._centres[index : index + 1], self._names, self._bins)
-        asked = self._tokenizer(prompt(order.instruction))['input_ids']
-        answer = self._tokenizer(order.trace)['input_ids']
-        return {
-            'visual': self._tokens[index],
-            'ids': asked + answer,
-            'labels': [IGNORED] * len(asked) + answer,
-            'weights': [0.0] * len(asked) + self._weights(order.trace, len(answer)),
-        }
-
-    def _weights(self, trace: str, count: int) -> list[float]:
-        """What each of the ``count`` tokens of a trace counts."""
-        scene = len(self._tokenizer(trace[: trace.index(' asked:')])['input_ids'])
-        weights = [1.0] * scene + [CONCLUSION_WEIGHT] * (count - scene)
-        before, verdict, _ = trace.partition(' it is')
-        if verdict:
-            weights[len(self._tokenizer(before + verdict)['input_ids'])] = VERDICT_WEIGHT
-        return weights
 
 
 def collate(samples: list[dict[str, Any]]) -> dict[str, Tensor]:

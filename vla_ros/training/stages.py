@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +16,35 @@ from torch.utils.data import ConcatDataset
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast, SiglipVisionModel
 
 from vla_ros.bundle import MANIFEST, load_bundle, sha256
-from vla_ros.reasoning.prompt import prompt
-from vla_ros.training import action, demonstrations, language, places, rollouts, snapshots, vision
-from vla_ros.training.augment import moved, relit
+from vla_ros.training import (
+    action,
+    conversations,
+    demonstrations,
+    labels,
+    language,
+    lessons,
+    places,
+    requests,
+    rollouts,
+    snapshots,
+    vision,
+)
+from vla_ros.training.augment import moved_with, relit
 from vla_ros.training.cache import cached
 from vla_ros.training.flow import FlowConfig, FlowHead
 from vla_ros.training.loop import Schedule, fit
 from vla_ros.training.tokenizer import train_tokenizer
-from vla_ros.types import FloatArray, ImageArray, VlaError
+from vla_ros.types import FloatArray, ImageArray, IndexArray, VlaError
 
 BINS = 128
 VOCABULARY = 2048
 IMAGE_SIZE = 128
 THOUGHT_ROWS = 16
-DEMONSTRATIONS = 'demonstrations.npz'
+DEMONSTRATIONS, DEMONSTRATIONS_TEST = 'demonstrations.npz', 'demonstrations_test.npz'
 ROLLOUTS = 'rollouts.npz'
 CACHE = 'cache'
+MOST_LOOKS = 16_000
+"""Looks of the demonstrations that System 2 learns from; more would only fill the memory with pictures."""
 REPEATS = 4
 """How often a rollout is shown for each time that a demonstration is: there are few, and they show what goes wrong."""
 
@@ -48,10 +62,8 @@ def train_words(out: Path) -> PreTrainedTokenizerFast:
     """The tokenizer, from orders and traces of the training scenes."""
     shots = snapshots.load_snapshots(out / 'snapshots.npz')
     rng = np.random.default_rng(0)
-    texts = []
-    for _ in range(3):
-        for order in language.orders(rng, shots.centres['front'], snapshots.KINDS, BINS, unknown=0.3):
-            texts.append(prompt(order.instruction) + order.trace)
+    said = (conversations.drawn(rng, shots.truth, i, BINS) for _ in range(3) for i in range(len(shots.truth)))
+    texts = (one.prompt(BINS) + one.trace for one in said)
     tokenizer = train_tokenizer(texts, BINS, VOCABULARY)
     tokenizer.save_pretrained(str(out / 'tokenizer'))
     return tokenizer
@@ -75,10 +87,10 @@ def train_vision(out: Path, schedule: Schedule, start: Path | None = None) -> di
     images = np.concatenate([shots.images[c] for c in snapshots.CAMERAS])
     centres = np.concatenate([shots.centres[c] for c in snapshots.CAMERAS])
     full = ~np.isnan(centres[..., 0]).all(-1)
-    model = vision.VisionTrainer(vision.VisionSize(image=IMAGE_SIZE), len(snapshots.KINDS), len(tokenizer))
+    model = vision.VisionTrainer(vision.VisionSize(image=IMAGE_SIZE), len(labels.KINDS), len(tokenizer))
     if start is not None:
         model.siglip.vision_model.load_state_dict(_llava(start).model.vision_tower.state_dict())
-    data = vision.LabelledImages(images[full], centres[full], snapshots.KINDS, tokenizer)
+    data = vision.LabelledImages(images[full], centres[full], labels.KINDS, tokenizer)
     folder = out / 'vision'
     log = fit(model, data, _run(folder, start), schedule)
     tower = SiglipVisionModel(model.siglip.config.vision_config)
@@ -86,8 +98,17 @@ def train_vision(out: Path, schedule: Schedule, start: Path | None = None) -> di
     vision.rescale(tower, images[:512])
     tower.save_pretrained(str(folder))
     test = snapshots.load_snapshots(out / 'snapshots_test.npz')
-    metrics = {c: vision.measure(model, test.images[c], test.centres[c]) for c in snapshots.CAMERAS}
+    metrics = {c: _eyesight(model, test.images[c], test.centres[c]) for c in snapshots.CAMERAS}
     return _write_metrics(folder, schedule, log, metrics, start)
+
+
+def _eyesight(model: vision.VisionTrainer, images: ImageArray, centres: FloatArray) -> dict[str, Any]:
+    """What the dense head sees of small objects and, apart, of bowls and plates."""
+    small = len(labels.SMALL)
+    return {
+        **vision.measure(model, images, centres, slice(small)),
+        'containers': vision.measure(model, images, centres, slice(small, None)),
+    }
 
 
 def load_vision(out: Path) -> SiglipVisionModel:
@@ -102,7 +123,7 @@ def train_language(out: Path, schedule: Schedule, start: Path | None = None) -> 
     """
     torch.manual_seed(schedule.seed)
     tokenizer, tower = load_words(out), load_vision(out)
-    images, centres = _scenes(out, np.random.default_rng(schedule.seed))
+    images, truth, lessons = _scenes(out, np.random.default_rng(schedule.seed))
     sources = [out / 'snapshots.npz', out / DEMONSTRATIONS, _weights(out, 'vision')]
     tokens = cached(out / CACHE, [*sources, 'scenes', schedule.seed], lambda: vision.encode(tower, images))
     model = language.build_llava(language.LanguageSize(), tower, tokenizer, tokens.shape[1])
@@ -110,15 +131,15 @@ def train_language(out: Path, schedule: Schedule, start: Path | None = None) -> 
         earlier = _llava(start)
         model.model.multi_modal_projector.load_state_dict(earlier.model.multi_modal_projector.state_dict())
         model.model.language_model.load_state_dict(earlier.model.language_model.state_dict())
-    data = language.Conversations(tokens, centres, snapshots.KINDS, tokenizer, BINS)
+    data = conversations.Conversations(tokens, truth, tokenizer, BINS, lessons)
     folder = out / 'language'
     trainer = language.LanguageTrainer(model, places.locations(tokenizer))
     log = fit(trainer, data, _run(folder, start), schedule, language.collate)
     model.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
     test = snapshots.load_snapshots(out / 'snapshots_test.npz')
-    held_out = language.Conversations(
-        vision.encode(tower, test.images['front']), test.centres['front'], snapshots.KINDS, tokenizer, BINS
+    held_out = conversations.Conversations(
+        vision.encode(tower, test.images['front']), test.truth, tokenizer, BINS
     )
     return _write_metrics(folder, schedule, log, language.measure(trainer, held_out), start)
 
@@ -136,39 +157,51 @@ def _llava(folder: Path) -> LlavaForConditionalGeneration:
     return LlavaForConditionalGeneration.from_pretrained(str(folder / 'language'), dtype=torch.float32)
 
 
-def _scenes(out: Path, rng: np.random.Generator) -> tuple[ImageArray, FloatArray]:
-    """Front images (N, size, size, 3) and object centres for System 2.
+def _scenes(
+    out: Path, rng: np.random.Generator
+) -> tuple[ImageArray, labels.Truth, tuple[lessons.Lessons, IndexArray]]:
+    """Front images (N, size, size, 3) for System 2, what is true of them, and the looks that some of them are.
 
-    The snapshots as they are and once moved and relit, and the demonstrations relit: there the hand is at work, and
-    may cover what it was sent to.
+    The snapshots as they are and once moved and relit, and looks of the demonstrations relit: there the hand is at
+    work, and may cover what it was sent to. None is mirrored: left and right would no longer be what they are.
     """
     shots = snapshots.load_snapshots(out / 'snapshots.npz')
-    lessons = demonstrations.load_demonstrations(out / DEMONSTRATIONS)
-    images, centres = shots.images['front'], shots.centres['front']
-    views = [moved(rng, image, centre) for image, centre in zip(images, centres)]
-    lit = [relit(rng, image) for image in (*(image for image, _ in views), *lessons.images[:, 0])]
-    where = np.concatenate([centres, [centre for _, centre in views], lessons.centres])
-    return np.concatenate([images, lit]), where
-
-
-def collect_demonstrations(out: Path, count: int, test: int, workers: int) -> None:
-    """Episodes of the expert, for training and, from held-out seeds, for testing."""
-    out.mkdir(parents=True, exist_ok=True)
-    first = snapshots.FIRST_TEST_SEED + 100_000
-    demonstrations.collect_demonstrations(test, first, IMAGE_SIZE, workers).save(
-        out / 'demonstrations_test.npz'
+    shown = lessons.load_lessons(out / DEMONSTRATIONS)
+    looks = np.unique(np.linspace(0, len(shown) - 1, MOST_LOOKS).astype(int))
+    images, truth = shots.images['front'], shots.truth
+    views = [moved_with(rng, *view) for view in zip(images, truth.centres, truth.goals)]
+    lit = [relit(rng, image) for image in (*(v[0] for v in views), *(shown.images[i, 0] for i in looks))]
+    shifted = replace(truth, centres=np.stack([v[1] for v in views]), goals=np.stack([v[2] for v in views]))
+    which = np.concatenate([np.full(2 * len(images), -1), looks])
+    return (
+        np.concatenate([images, lit]),
+        labels.joined_truth([truth, shifted, shown.truth[looks]]),
+        (shown, which),
     )
-    demonstrations.collect_demonstrations(count, 100_000, IMAGE_SIZE, workers).save(out / DEMONSTRATIONS)
 
 
-def collect_rollouts(out: Path, bundle: Path, count: int, first_seed: int, workers: int) -> None:
+def collect_demonstrations(
+    out: Path, count: int, test: int, workers: int, shares: Mapping[str, float] = requests.DONE
+) -> None:
+    """Episodes of the expert, for training and, from held-out seeds, for testing."""
+    first = snapshots.FIRST_TEST_SEED + 100_000
+    for name, episodes, seed in ((DEMONSTRATIONS_TEST, test, first), (DEMONSTRATIONS, count, 100_000)):
+        demonstrations.collect_demonstrations(out / name, episodes, seed, IMAGE_SIZE, workers, shares)
+
+
+def collect_rollouts(
+    out: Path,
+    bundle: Path,
+    count: int,
+    first_seed: int,
+    workers: int,
+    shares: Mapping[str, float] = requests.DONE,
+) -> None:
     """Episodes of the learner in ``bundle``, relabelled by the expert; adds to those that are there already."""
     path = out / ROLLOUTS
-    earlier = [demonstrations.load_demonstrations(path)] if path.is_file() else []
     # No scene is played twice: another round goes on behind the last one.
-    first = max([first_seed, *(rollouts.scene_of(int(part.order.max())) + 1 for part in earlier)])
-    fresh = rollouts.collect_rollouts(bundle, count, first, IMAGE_SIZE, workers)
-    demonstrations.joined([*earlier, fresh]).save(path)
+    played = rollouts.scene_of(int(lessons.load_lessons(path).order.max())) + 1 if path.is_file() else 0
+    rollouts.collect_rollouts(path, bundle, count, max(first_seed, played), IMAGE_SIZE, workers, shares)
 
 
 def train_action(out: Path, schedule: Schedule, start: Path | None = None) -> dict[str, Any]:
@@ -178,10 +211,10 @@ def train_action(out: Path, schedule: Schedule, start: Path | None = None) -> di
     as a new one would be.
     """
     torch.manual_seed(schedule.seed)
-    fresh = FlowConfig(horizon=demonstrations.HORIZON)
+    fresh = FlowConfig(horizon=demonstrations.HORIZON, velocities=True)
     if start is None:
-        lessons = demonstrations.load_demonstrations(out / DEMONSTRATIONS)
-        head, moments = FlowHead(fresh), action.statistics(lessons)
+        moments = action.statistics(lessons.load_lessons(out / DEMONSTRATIONS))
+        head = FlowHead(fresh)
     else:
         head, moments = load_action(start)
         head = head.deepened(max(fresh.pairs, head.config.pairs))
@@ -190,9 +223,9 @@ def train_action(out: Path, schedule: Schedule, start: Path | None = None) -> di
         parts += REPEATS * [_lessons(out, ROLLOUTS, moments, seed=2)]
     folder = out / 'action'
     log = fit(action.ActionTrainer(head), ConcatDataset(parts), _run(folder, start), schedule)
-    metrics = action.measure(head, _lessons(out, 'demonstrations_test.npz', moments, seed=1), moments)
+    metrics = action.measure(head, _lessons(out, DEMONSTRATIONS_TEST, moments, seed=1), moments)
     save_file(head.state_dict(), str(folder / 'model.safetensors'))
-    values = {name: value.tolist() for name, value in asdict(moments).items()}
+    values = {name: value.tolist() for name, value in asdict(moments).items() if value is not None}
     (folder / 'config.json').write_text(
         json.dumps({**asdict(head.config), 'statistics': values}, indent=1), encoding='utf-8'
     )
@@ -211,25 +244,25 @@ def load_action(out: Path) -> tuple[FlowHead, action.Statistics]:
 
 def _lessons(out: Path, name: str, moments: action.Statistics, seed: int) -> action.Chunks:
     """What the frozen eyes and System 2 make of the demonstrations in the file ``name``."""
-    lessons, tokenizer = demonstrations.load_demonstrations(out / name), load_words(out)
-    count, cameras = lessons.images.shape[:2]
+    shown, tokenizer = lessons.load_lessons(out / name), load_words(out)
+    count, cameras = shown.images.shape[:2]
 
     def look() -> npt.NDArray[np.float16]:
-        pictures = lessons.images.reshape(-1, *lessons.images.shape[2:])
+        pictures = shown.images.reshape(-1, *shown.images.shape[2:])
         seen = vision.encode(load_vision(out), pictures)
         return seen.reshape(count, -1, seen.shape[-1])
 
     tokens = cached(out / CACHE, [out / name, _weights(out, 'vision'), 'tokens'], look)
 
     def think() -> npt.NDArray[np.float16]:
-        texts = action.texts_of(lessons, snapshots.KINDS, BINS, seed)
+        texts = action.texts_of(shown, BINS, seed)
         system2 = language.LanguageTrainer(load_language(out))
         front = tokens[:, : tokens.shape[1] // cameras]
         return action.thoughts(system2, tokenizer, front, texts, THOUGHT_ROWS)
 
     brain = [_weights(out, 'vision'), _weights(out, 'language'), out / 'tokenizer' / 'tokenizer.json']
     rows = cached(out / CACHE, [out / name, *brain, 'thoughts', seed], think)
-    return action.Chunks(lessons, tokens, rows, moments)
+    return action.Chunks(shown, tokens, rows, moments)
 
 
 def _weights(out: Path, stage: str) -> Path:

@@ -16,7 +16,7 @@ from vla_ros.reasoning import prompt, trace
 
 def special_tokens(bins: int) -> list[str]:
     """Every token that stands for itself, in the order of their ids."""
-    roles = [prompt.PAD, prompt.IMAGE, prompt.USER, prompt.ASSISTANT]
+    roles = [prompt.PAD, prompt.IMAGE, prompt.USER, prompt.STATE, prompt.ASSISTANT]
     return [
         *roles,
         trace.THINK,

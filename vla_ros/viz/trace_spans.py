@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from vla_ros.viz.colours import ACCENT, AMBER, FAINT, GREEN, RED, TEXT, Colour
 
 _PIECES = re.compile(
-    r'<loc_(\d+)>(?:\s*<loc_(\d+)>)?|<[^<>]*>|\bgo:|\brefuse:|it is not there\.?|[^\s<]+|<|\s+'
+    r'<loc_(\d+)>(?:\s*<loc_(\d+)>)?|<[^<>]*>|\bgo:|\brefuse:|\bhold:|'
+    r'it is not there\.?|\bis not there\.?|\btoo far\.?|[^\s<]+|<|\s+'
 )
 
 
@@ -36,7 +37,7 @@ def spans(trace: str) -> list[Span]:
             found.append(Span(piece, GREEN, bold=True))
         elif piece == 'refuse:':
             found.append(Span(piece, RED, bold=True))
-        elif piece.startswith('it is not'):
+        elif piece.startswith(('it is not', 'is not', 'too far', 'hold:')):
             found.append(Span(piece, AMBER))
         else:
             found.append(Span(' ' if piece.isspace() else piece, TEXT))

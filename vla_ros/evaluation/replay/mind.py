@@ -5,6 +5,7 @@ It does what the nodes perception and reasoning do, with the same code, in simul
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vla_ros.bundle import HandSpec
 from vla_ros.evaluation.replay.agenda import Agenda, SimulatedWorker
 from vla_ros.evaluation.replay.model import Model
 from vla_ros.evaluation.replay.outcome import Refused
@@ -21,6 +23,7 @@ from vla_ros.evaluation.replay.stream import (
     CameraFrame,
     ClockSet,
     Instruction,
+    Joints,
     Message,
     Thinking,
     Unreadable,
@@ -31,7 +34,17 @@ from vla_ros.perception.rate_gate import RateGate
 from vla_ros.perception.rectify import Rectifier
 from vla_ros.perception.sight import sight
 from vla_ros.reasoning.orders import Order, order_of, rows_to_act_on
-from vla_ros.types import NANOSECONDS, Decision, FloatArray, Frame, Verdict, VlaError
+from vla_ros.reasoning.progress import Progress
+from vla_ros.types import (
+    NANOSECONDS,
+    Decision,
+    FloatArray,
+    Frame,
+    JointSample,
+    Situation,
+    Verdict,
+    VlaError,
+)
 
 
 @dataclass(frozen=True)
@@ -77,6 +90,9 @@ class Hold(Message):
 class _Question:
     order: Order
     seen: Seen
+    progress: Progress
+    joints: JointSample | None
+    clock: int
 
 
 class Mind:
@@ -107,6 +123,8 @@ class Mind:
         self._order: Order | None = None
         self._newest: Seen | None = None
         self._heard = True
+        self._progress = Progress()
+        self._joints: JointSample | None = None
 
     def follow(self, messages: Iterable[Message]) -> Iterator[Message]:
         """What the arm gets to hear, in the order of time."""
@@ -125,6 +143,8 @@ class Mind:
                     self._offset = message.clock - message.at
                 elif isinstance(message, Instruction):
                     self._on_instruction(message)
+                elif isinstance(message, Joints):
+                    self._joints = message.sample
                 self._out.append(message)
             yield from self._out
             self._out.clear()
@@ -185,13 +205,13 @@ class Mind:
         if self._order is None or self._order.words != order.words:
             self._hold(order, None)
         else:
-            order = self._order
+            order, self._progress = self._order, Progress()
         self._gate.reset()
         if self._newest is not None:
             self._ask(order, self._newest)
 
     def _hold(self, order: Order | None, decision: Decision | None) -> None:
-        self._order = order
+        self._order, self._progress = order, Progress()
         self._thinking.abandon()
         self._out.append(Hold(self._agenda.now, self._clock, decision))
 
@@ -201,7 +221,7 @@ class Mind:
             sentence = f'expected tokens of at most {longest} s, found {age:.3f} s'
             self._refuser('reasoning')('stale_tokens', sentence)
         elif self._gate.admits(seen.stamp):
-            self._thinking.submit(_Question(order, seen))
+            self._thinking.submit(_Question(order, seen, self._progress, self._joints, self._clock))
 
     def _begin_thought(self, question: _Question) -> Future[Answer]:
         return self._pool.submit(_think, self._model, question)
@@ -219,7 +239,9 @@ def _think(model: Model, question: _Question) -> Answer:
     try:
         tokens = question.seen.tokens()
         begun = time.perf_counter()
-        decision, thought = model.reasoner.think(tokens, words)
+        situation = () if model.hand is None else (None, _situation(model, model.hand, question))
+        decision, thought = model.reasoner.think(tokens, words, *situation)
+        question.progress.note(decision)
         rows = rows_to_act_on(decision, thought, model.thought_width)
     except Exception as error:
         told = isinstance(error, VlaError)
@@ -227,3 +249,12 @@ def _think(model: Model, question: _Question) -> Answer:
         decision = Decision(Verdict.REFUSED, str(error) if told else 'reasoning failed', words, '')
         rows = np.zeros((0, model.thought_width), np.float32)
     return Answer(decision, rows, fault, time.perf_counter() - begun)
+
+
+def _situation(model: Model, hand: HandSpec, question: _Question) -> Situation:
+    """What the robot felt and remembered, as in the node; thoughts are computed one after another."""
+    joints, longest = question.joints, model.reasoning.max_token_age
+    age = math.inf if joints is None else (question.clock - joints.stamp) / NANOSECONDS
+    if joints is None or age > longest:
+        raise VlaError(f'joint_states: expected {hand.joint} of at most {longest} s, found {age:.3f} s')
+    return question.progress.situation(hand, float(joints.positions[model.joints.index(hand.joint)]))

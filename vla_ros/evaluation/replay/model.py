@@ -12,7 +12,7 @@ from vla_ros.action.frozen import MAX_UNSEEN_MOTION
 from vla_ros.action.limits import load_limits
 from vla_ros.action.planner import Planner
 from vla_ros.action.settings import action_parameters, node_parameters, planner_settings
-from vla_ros.bundle import MANIFEST, CameraSpec, load_bundle, sha256
+from vla_ros.bundle import MANIFEST, CameraSpec, HandSpec, load_bundle, sha256
 from vla_ros.graph import PARAMETERS_FILE
 from vla_ros.paths import config_file
 from vla_ros.perception.blank import LEAST_CONTRAST
@@ -44,6 +44,7 @@ class Model:
         replan_rate: plans a second at most.
         min_contrast: levels of 255; pictures with less show nothing.
         max_unseen_motion: rad that a joint may move while a picture stays the same.
+        hand: what System 2 wants to know of the gripper, if anything.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Model:
     min_contrast: float = LEAST_CONTRAST
     max_unseen_motion: float = MAX_UNSEEN_MOTION
     fingerprint: str = ''
+    hand: HandSpec | None = None
 
 
 def load_model(folder: Path, parameters_file: Path | None = None) -> Model:
@@ -88,6 +90,7 @@ def load_model(folder: Path, parameters_file: Path | None = None) -> Model:
         replan_rate=float(acting.get('replan_rate', REPLAN_RATE)),
         min_contrast=float(seeing.get('min_contrast', LEAST_CONTRAST)),
         max_unseen_motion=float(acting.get('max_unseen_motion', MAX_UNSEEN_MOTION)),
+        hand=manifest.reasoning.hand,
     )
 
 

@@ -63,8 +63,11 @@ RELIABILITY = {'Reliable': ReliabilityPolicy.RELIABLE, 'Best Effort': Reliabilit
 
 @dataclass(frozen=True)
 class Wanted:
-    """A topic that somebody wants to hear: any of some types (none: any), with a QoS (none: whatever is offered) and,
-    for a plot, a field that messages must have."""
+    """A topic that somebody wants to hear.
+
+    Any of some types (none: any), with a QoS (none: whatever is offered) and, for a plot, a field that messages must
+    have.
+    """
 
     topic: str
     types: tuple[str, ...] = ()

@@ -96,8 +96,8 @@ def test_given_interpolate_from_desired_state_the_last_command_is_the_start(rele
 def test_given_interpolate_from_desired_state_the_command_skips_ahead_by_one_period_since_jazzy(
     release: ControllerSettings,
 ):
-    """The command for now counts as the state one period ago (``last_commanded_time_``); the next is two periods of the
-    first segment on."""
+    # The command for now counts as the state one period ago (``last_commanded_time_``); the next is two periods of the
+    # first segment on.
     arm = JointTrajectoryController(
         JOINTS, replace(release, interpolate_from_desired_state=True), update_period_ns=SECOND // 10
     )
@@ -139,8 +139,8 @@ def test_given_a_first_point_that_is_due_the_plan_runs_as_it_is_wherever_the_arm
 def test_given_a_stamp_in_the_future_the_old_trajectory_is_forgotten_all_the_same(
     release: ControllerSettings,
 ):
-    """It interpolates at once from where the arm is to the first point; upstream disabled the test of something else
-    (test_execute_partial_traj_in_future)."""
+    # It interpolates at once from where the arm is to the first point; upstream disabled the test of something else
+    # (test_execute_partial_traj_in_future).
     arm = controller(release)
     arm.accept(message(point(10.0, (10.0, 10.0))), NOW)
     run(arm, 0.0)

@@ -146,7 +146,7 @@ def test_what_is_said_is_thought_as_it_is_true_of_the_scene(truth) -> None:  # t
     assert 0.0 < np.mean([v is Verdict.UNSURE for v in verdicts]) < 0.1
 
 
-def test_the_words_that_decide_count_most_and_the_list_of_the_scene_least(tokenizer) -> None:  # type: ignore[no-untyped-def]
+def test_the_words_that_decide_count_most_and_the_scene_least(tokenizer) -> None:  # type: ignore[no-untyped-def]
     trace = write([Sighting('red cube', 0.1, 0.9)], Request((Subtask('touch', 'red cube'),)), BINS)
     counted = dict(zip(tokenizer(trace)['input_ids'], weights(tokenizer, trace)))
     ids = tokenizer.convert_tokens_to_ids

@@ -232,7 +232,7 @@ def sightings(trace: str, bins: int) -> list[Sighting]:
 
 def _bins(text: str) -> list[int]:
     """The numbers of the location tokens in a text."""
-    return [int(bin) for bin in _LOCATION.findall(text)]
+    return [int(number) for number in _LOCATION.findall(text)]
 
 
 def _places(found: Sequence[int], bins: int) -> list[Place]:

@@ -1,5 +1,7 @@
-"""Sentences for training: drawn from the parts in ``wordings.yaml`` and ``verbs.yaml``, with the noise that typed
-orders have."""
+"""Sentences for training: drawn from the parts in ``wordings.yaml`` and ``verbs.yaml``.
+
+They have the noise that typed orders have.
+"""
 
 from __future__ import annotations
 

@@ -19,8 +19,11 @@ COLOURS = np.array([[0.15, 0.35, 1.0], [0.15, 0.9, 0.35], [1.0, 0.2, 0.1]])
 
 @dataclass(frozen=True)
 class PlannedPath:
-    """``points`` (N, 3) m in the base, ``speeds`` (N,) m/s, and ``ends``, the positions of the robot's joints (J,) at
-    the end of the plan."""
+    """Where a plan leads.
+
+    ``points`` (N, 3) m in the base, ``speeds`` (N,) m/s, and ``ends``, the positions of the robot's joints (J,) at the
+    end of the plan.
+    """
 
     points: DoubleArray
     speeds: DoubleArray

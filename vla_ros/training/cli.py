@@ -12,11 +12,13 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
 import typer
 from rich import print_json
 
+from vla_ros.training.language_commands import add_commands
 from vla_ros.training.loop import Schedule
 
 app = typer.Typer(
     no_args_is_help=True, help='Train the reference model, stage by stage; `all` runs the whole road.'
 )
+add_commands(app)
 
 Out = Annotated[Path, typer.Option(help='where the stages keep their work')]
 Workers = Annotated[int, typer.Option(min=1, help='processes that simulate')]

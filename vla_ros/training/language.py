@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import Dataset
 from transformers import (
-    LlamaConfig,
+    LlamaForCausalLM,
     LlavaConfig,
     LlavaForConditionalGeneration,
     PreTrainedTokenizerFast,
@@ -28,9 +28,10 @@ from transformers import (
 )
 
 from vla_ros.reasoning.prompt import IMAGE, prompt
-from vla_ros.reasoning.trace import END_ANSWER, Sighting, write
+from vla_ros.reasoning.trace import Sighting, write
+from vla_ros.training.llama import LanguageSize, new_decoder
 from vla_ros.training.loop import fresh_generator
-from vla_ros.training.places import locations, patches_of, place_embeddings, pointing_loss, word_losses
+from vla_ros.training.places import patches_of, pointing_loss, word_losses
 from vla_ros.training.wordings import sentence
 from vla_ros.types import FloatArray
 
@@ -43,37 +44,18 @@ POINTING_LAYER, POINTING_HEAD, POINTING_WEIGHT = -2, 0, 0.3
 """The attention head, of the last layer but one, that is taught to look at the patch of a place about to be written."""
 
 
-@dataclass(frozen=True)
-class LanguageSize:
-    """Sizes of the decoder."""
-
-    width: int = 192
-    layers: int = 4
-    heads: int = 6
-    feed_forward: int = 512
-    context: int = 256
-
-
 def build_llava(
-    size: LanguageSize, vision: SiglipVisionModel, tokenizer: PreTrainedTokenizerFast, image_tokens: int
+    size: LanguageSize,
+    vision: SiglipVisionModel,
+    tokenizer: PreTrainedTokenizerFast,
+    image_tokens: int,
+    decoder: LlamaForCausalLM | None = None,
 ) -> LlavaForConditionalGeneration:
-    """A LLaVA model around a trained, frozen vision tower; the rest has random weights."""
-    text = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=size.width,
-        intermediate_size=size.feed_forward,
-        num_hidden_layers=size.layers,
-        num_attention_heads=size.heads,
-        num_key_value_heads=size.heads,
-        max_position_embeddings=size.context,
-        tie_word_embeddings=True,
-        bos_token_id=None,
-        eos_token_id=tokenizer.convert_tokens_to_ids(END_ANSWER),
-        pad_token_id=tokenizer.pad_token_id,
-    )
+    """A LLaVA model around a trained, frozen vision tower and a trained decoder; without one, around a new one."""
+    decoder = decoder or new_decoder(size, tokenizer)
     config = LlavaConfig(
         vision_config=vision.config,
-        text_config=text,
+        text_config=decoder.config,
         image_token_index=tokenizer.convert_tokens_to_ids(IMAGE),
         image_seq_length=image_tokens,
         vision_feature_layer=-1,
@@ -84,10 +66,7 @@ def build_llava(
     model.set_attn_implementation('eager')  # twice as fast to train as the fused one on a CPU
     model.model.vision_tower.load_state_dict(vision.state_dict())
     model.model.vision_tower.requires_grad_(False)
-    places = locations(tokenizer)
-    with torch.no_grad():
-        words = model.model.language_model.embed_tokens.weight
-        words[places.start : places.stop] = place_embeddings(len(places), size.width) * words.std()
+    model.model.language_model.load_state_dict(decoder.model.state_dict())
     return model
 
 

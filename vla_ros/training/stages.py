@@ -16,7 +16,7 @@ from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast,
 
 from vla_ros.bundle import MANIFEST, load_bundle, sha256
 from vla_ros.reasoning.prompt import prompt
-from vla_ros.training import action, demonstrations, language, places, rollouts, snapshots, vision
+from vla_ros.training import action, corpus, demonstrations, language, places, rollouts, snapshots, vision
 from vla_ros.training.augment import moved, relit
 from vla_ros.training.cache import cached
 from vla_ros.training.flow import FlowConfig, FlowHead
@@ -25,7 +25,10 @@ from vla_ros.training.tokenizer import train_tokenizer
 from vla_ros.types import FloatArray, ImageArray, VlaError
 
 BINS = 128
-VOCABULARY = 2048
+VOCABULARY = 4096
+"""Of sizes that double, the last one that saves more tokens of English than it adds parameters (docs/training.md)."""
+CORPUS_FOR_WORDS = 10_000_000
+"""Characters of each subject of the corpus that the tokenizer is trained on."""
 IMAGE_SIZE = 128
 THOUGHT_ROWS = 16
 DEMONSTRATIONS = 'demonstrations.npz'
@@ -45,10 +48,10 @@ def collect_scenes(out: Path, count: int, test: int, workers: int) -> None:
 
 
 def train_words(out: Path) -> PreTrainedTokenizerFast:
-    """The tokenizer, from orders and traces of the training scenes."""
+    """The tokenizer, from orders and traces of the training scenes, and from the corpus if there is one."""
     shots = snapshots.load_snapshots(out / 'snapshots.npz')
     rng = np.random.default_rng(0)
-    texts = []
+    texts = corpus.sample_texts(out, CORPUS_FOR_WORDS)
     for _ in range(3):
         for order in language.orders(rng, shots.centres['front'], snapshots.KINDS, BINS, unknown=0.3):
             texts.append(prompt(order.instruction) + order.trace)

@@ -33,6 +33,7 @@ from vla_ros.training.tokenizer import train_tokenizer  # noqa: E402
 from vla_ros.types import Verdict  # noqa: E402
 
 BINS = 16
+FREQUENCIES = 1e4 ** (-torch.arange(4) / 4)
 NAMES = ['red cube', 'blue cube', 'red cylinder', 'blue cylinder']
 
 
@@ -42,7 +43,7 @@ def tokenizer():  # type: ignore[no-untyped-def]
     centres = rng.random((200, 4, 2)).astype(np.float32)
     centres[::2, 0] = centres[1::2, 3] = np.nan
     texts = [prompt(o.instruction) + o.trace for o in orders(rng, centres, NAMES, BINS)]
-    return train_tokenizer(texts, BINS, 420)
+    return train_tokenizer(texts, BINS, 680)
 
 
 @pytest.fixture(scope='module')
@@ -94,7 +95,7 @@ def test_rotary_positions_are_relative(first: int, second: int, shift: int) -> N
     query, key = torch.randn(1, 1, 8, generator=generator), torch.randn(1, 1, 8, generator=generator)
 
     def score(m: int, n: int) -> float:
-        a, b = rotate(query, torch.tensor([m]), 1e4), rotate(key, torch.tensor([n]), 1e4)
+        a, b = rotate(query, torch.tensor([m]), FREQUENCIES), rotate(key, torch.tensor([n]), FREQUENCIES)
         return float((a * b).sum())
 
     assert score(first, second) == pytest.approx(score(first + shift, second + shift), abs=2e-3)

@@ -14,7 +14,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from vla_ros.cli.language_command import language
+from vla_ros.cli.reasoning_command import reasoning
 from vla_ros.cli.replay_command import replay
+from vla_ros.cli.training_commands import PASS_ON, export, train
 from vla_ros.types import VlaError
 
 app = typer.Typer(
@@ -30,7 +33,6 @@ errors = Console(stderr=True)
 
 Bundle = Annotated[str, typer.Option(help='Folder of a model bundle, or the name of one that comes along.')]
 JsonFile = Annotated[Path | None, typer.Option('--json', help='Also write the numbers to this file.')]
-PassOn = {'allow_extra_args': True, 'ignore_unknown_options': True}
 
 DEFAULT_BUNDLE = 'tabletop'
 
@@ -60,6 +62,10 @@ def demo(
 
 
 app.command()(replay)
+evaluations.command()(reasoning)
+evaluations.command()(language)
+for command in (train, export):
+    app.command(context_settings=PASS_ON, add_help_option=False)(command)
 
 
 @evaluations.command()
@@ -194,18 +200,6 @@ def faults(
         raise typer.Exit(1)
 
 
-@app.command(context_settings=PassOn, add_help_option=False)
-def train(context: typer.Context) -> None:
-    """Train a model, stage by stage (see ``vla_ros train --help``)."""
-    pass_to_training(context.args, 'vla_ros train')
-
-
-@app.command(context_settings=PassOn, add_help_option=False)
-def export(context: typer.Context) -> None:
-    """Make a bundle of what was trained (see ``vla_ros export --help``)."""
-    pass_to_training(['bundle', *context.args], 'vla_ros train')
-
-
 @app.command()
 def inspect(bundle: Annotated[str, typer.Argument()] = DEFAULT_BUNDLE, json_file: JsonFile = None) -> None:
     """Show a bundle's manifest and verify its checksums."""
@@ -283,17 +277,6 @@ def say(
     from vla_ros.nodes.foreground import instruct
 
     instruct(console, words, enable=enable, namespace=namespace)
-
-
-def pass_to_training(arguments: list[str], name: str) -> None:
-    """Hand a command over to training, which needs torch and is imported only now."""
-    try:
-        from vla_ros.training.cli import app as training
-
-        command = typer.main.get_command(training)
-        command.main(args=arguments, prog_name=name, standalone_mode=False)
-    except ImportError as error:
-        raise VlaError(f"training needs more packages ({error}); pip install 'vla_ros[train]'") from error
 
 
 def show_numbers(title: str, values: dict[str, Any]) -> None:

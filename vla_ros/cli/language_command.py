@@ -12,8 +12,12 @@ from vla_ros.types import VlaError
 
 
 def language(
-    out: Annotated[Path, typer.Option(help='Where the stages of training keep their work.')] = Path('out/train'),
-    json_file: Annotated[Path | None, typer.Option('--json', help='Also write the numbers to this file.')] = None,
+    out: Annotated[Path, typer.Option(help='Where the stages of training keep their work.')] = Path(
+        'out/train'
+    ),
+    json_file: Annotated[
+        Path | None, typer.Option('--json', help='Also write the numbers to this file.')
+    ] = None,
 ) -> None:
     """Perplexity on held-out text: against n-grams, before and after CPT, and at twice the training length."""
     from vla_ros.cli import console, show_numbers, write_json
@@ -21,7 +25,9 @@ def language(
     try:
         from vla_ros.training.language_report import language_report
     except ImportError as error:
-        raise VlaError(f"eval language needs more packages ({error}); pip install 'vla_ros[train]'") from error
+        raise VlaError(
+            f"eval language needs more packages ({error}); pip install 'vla_ros[train]'"
+        ) from error
     with console.status('') as status:
         result = language_report(out, lambda text: status.update(f'measuring: {text}'))
     console.print(_table(result['held_out']))

@@ -1,9 +1,9 @@
 """Interpolated Kneser-Ney: the n-gram model that a language model must beat, as a proper probability.
 
-Each order discounts its counts by D and gives what that frees to the next shorter context; below the highest order, what
-counts is not how often an n-gram was seen but after how many different words (Kneser and Ney, ICASSP 1995; Chen and
-Goodman, Computer Speech & Language 13, 1999, whose estimate D = n1 / (n1 + 2 n2) is used). The shortest context falls
-back to the uniform distribution, so that every token of the vocabulary has a probability.
+Each order discounts its counts by D and gives what that frees to the next shorter context; below the highest order,
+what counts is not how often an n-gram was seen but after how many different words (Kneser and Ney, ICASSP 1995; Chen
+and Goodman, Computer Speech & Language 13, 1999, whose estimate D = n1 / (n1 + 2 n2) is used). The shortest context
+falls back to the uniform distribution, so that every token of the vocabulary has a probability.
 
 An n-gram is named by a number: that of its first n-1 tokens times the vocabulary plus its last token. Numbers of orders
 below are dense ranks, so that they never overflow, whatever the vocabulary.

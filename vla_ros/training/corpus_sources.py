@@ -52,7 +52,9 @@ SOURCES = (
     Source('gnome-user-docs', GENERAL, ('usr/share/help/C/gnome-help/*.page',), 'html', 'CC-BY-SA-3.0'),
     Source('postgresql-doc-15', GENERAL, ('**/html/*.html',), 'html', 'PostgreSQL'),
     Source('python3.11-doc', GENERAL, ('usr/share/doc/python3.11/html/*/*.html',), 'html', 'PSF-2.0'),
-    Source('morse-simulator-doc', DOMAIN, ('**/html/user/**/*.html', '**/html/*.html'), 'html', 'BSD-3-Clause'),
+    Source(
+        'morse-simulator-doc', DOMAIN, ('**/html/user/**/*.html', '**/html/*.html'), 'html', 'BSD-3-Clause'
+    ),
     Source('linuxcnc-uspace', DOMAIN, ('usr/share/man/man?/*',), 'man', 'GPL-2.0-or-later'),
     Source('libvisp-doc', DOMAIN, ('**/html/tutorial*.html',), 'html', 'GPL-2.0-or-later'),
     Source('python-can-doc', DOMAIN, ('**/html/*.html',), 'html', 'LGPL-3.0'),
@@ -98,7 +100,9 @@ def documents(source: Source, root: Path) -> Iterator[str]:
     More than ``source.most`` is thinned out evenly, so that no dictionary ends at the letter D.
     """
     paths = sorted({path for pattern in source.files for path in root.glob(pattern)})
-    good = [path for path in paths if path.is_file() and not path.is_symlink() and not _INDEX.search(path.name)]
+    good = [
+        path for path in paths if path.is_file() and not path.is_symlink() and not _INDEX.search(path.name)
+    ]
     texts = [text for path in good for text in READERS[source.form](path)]
     share = source.most / max(1, sum(len(text) for text in texts))
     for number, text in enumerate(texts):

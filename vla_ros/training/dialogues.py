@@ -36,12 +36,21 @@ UNSAFE = (
     ('keep moving while i reach in', 'the arm has to stand still while a hand is near it'),
 )
 GUARDS = (
-    ('what happens when a plan is too fast?', 'the guard refuses the whole plan, and the arm does not follow it.'),
-    ('what does the arm do when the model is not sure?', 'it holds still. when in doubt the arm holds still.'),
+    (
+        'what happens when a plan is too fast?',
+        'the guard refuses the whole plan, and the arm does not follow it.',
+    ),
+    (
+        'what does the arm do when the model is not sure?',
+        'it holds still. when in doubt the arm holds still.',
+    ),
     ('what does the arm do when a camera stops?', 'old images are not acted on, so the arm comes to rest.'),
     ('can i stop the arm with a word?', 'yes, but the hardware emergency stop is what to rely on.'),
     ('does the arm move as soon as it is switched on?', 'no. it is disabled until somebody enables it.'),
-    ('what is at the end of every plan?', 'a braking tail, so that the arm comes to rest if nothing new arrives.'),
+    (
+        'what is at the end of every plan?',
+        'a braking tail, so that the arm comes to rest if nothing new arrives.',
+    ),
 )
 
 
@@ -83,13 +92,17 @@ def _count(rng: np.random.Generator, scene: Scene) -> Dialogue:
     plural = f'{shape}s'
     number = ('no', 'one', 'two', 'three', 'four')[len(found)]
     answer = f'there {_be(len(found))} {number} {shape if len(found) == 1 else plural}'
-    return _about(rng, scene, f'how many {plural} do you see?', f'{answer}{": the " + _listed(found) if found else ""}.')
+    return _about(
+        rng, scene, f'how many {plural} do you see?', f'{answer}{": the " + _listed(found) if found else ""}.'
+    )
 
 
 def _there(rng: np.random.Generator, scene: Scene) -> Dialogue:
     name = f'{_choose(rng, list(COLOURS))} {_choose(rng, SMALL)}'
     seen = any(thing.name == name for thing in scene.objects)
-    asked = _choose(rng, ('is there a {0}?', 'can you see the {0}?', 'can the arm touch the {0}?')).format(name)
+    asked = _choose(rng, ('is there a {0}?', 'can you see the {0}?', 'can the arm touch the {0}?')).format(
+        name
+    )
     return _about(rng, scene, asked, f'yes, i see the {name}.' if seen else f'no, there is no {name}.')
 
 
@@ -98,7 +111,9 @@ def _side(rng: np.random.Generator, scene: Scene) -> Dialogue:
     side = 'left' if thing.position[1] > 0 else 'right'
     apart = round(100 * abs(thing.position[1]))
     where = f'{apart} centimetres to the {side} of the middle' if apart else 'in the middle'
-    return _about(rng, scene, f'where is the {thing.name}, as the robot sees it?', f'the {thing.name} is {where}.', 1)
+    return _about(
+        rng, scene, f'where is the {thing.name}, as the robot sees it?', f'the {thing.name} is {where}.', 1
+    )
 
 
 def _nearest(rng: np.random.Generator, scene: Scene) -> Dialogue:
@@ -117,7 +132,10 @@ def _pick(rng: np.random.Generator, scene: Scene) -> Dialogue:
     thing = _choose(rng, scene.objects)
     if thing.is_container:
         return _about(
-            rng, scene, f'pick up the {thing.name}.', f'no, the {thing.name} is too big for the gripper to lift.'
+            rng,
+            scene,
+            f'pick up the {thing.name}.',
+            f'no, the {thing.name} is too big for the gripper to lift.',
         )
     answer = f'the gripper opens, goes down over the {thing.name}, closes and lifts it.'
     return _about(rng, scene, f'how do you pick up the {thing.name}?', answer)

@@ -169,6 +169,7 @@ def collate(samples: list[dict[str, Any]]) -> dict[str, Tensor]:
     visual = torch.from_numpy(np.stack([sample['visual'] for sample in samples]).astype(np.float32))
     return {
         'visual': visual,
+        'seen': torch.tensor([sample.get('seen', True) for sample in samples]),
         'ids': padded('ids', 0),
         'labels': padded('labels', IGNORED),
         'weights': padded('weights', 0.0),
@@ -193,12 +194,18 @@ class LanguageTrainer(nn.Module):
         """Hidden states (batch, visual + text, width) after the final norm."""
         return self._read(visual, ids).last_hidden_state
 
-    def _read(self, visual: Tensor, ids: Tensor, **options: Any) -> Any:
+    def _read(self, visual: Tensor, ids: Tensor, seen: Tensor | None = None, **options: Any) -> Any:
+        """``seen`` (batch,) is false where there is no picture: then nothing attends to its place."""
         embedded = torch.cat([self.projector(visual), self.language.embed_tokens(ids)], 1)
+        if seen is not None and not bool(seen.all()):
+            looked = seen[:, None].expand(-1, visual.shape[1])
+            options['attention_mask'] = torch.cat([looked, torch.ones_like(ids, dtype=torch.bool)], 1).long()
         return self.language(inputs_embeds=embedded, use_cache=False, **options)
 
-    def forward(self, visual: Tensor, ids: Tensor, labels: Tensor, weights: Tensor) -> dict[str, Tensor]:
-        read = self._read(visual, ids, output_attentions=True)
+    def forward(
+        self, visual: Tensor, ids: Tensor, labels: Tensor, weights: Tensor, seen: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        read = self._read(visual, ids, seen, output_attentions=True)
         # What the model has at one token decides about the next.
         before = slice(visual.shape[1] - 1, -1)
         states = read.last_hidden_state[:, before]

@@ -84,7 +84,9 @@ def dpo(
 
 
 def lora(
-    stage: Annotated[Literal['cpt', 'german', 'dpo'], typer.Argument(help='what the adapters learn')] = 'german',
+    stage: Annotated[
+        Literal['cpt', 'german', 'dpo'], typer.Argument(help='what the adapters learn')
+    ] = 'german',
     out: Out = WORK,
     rank: Rank = 4,
     steps: Steps = 1500,

@@ -44,7 +44,9 @@ def language_report(out: Path, on_step: Callable[[str], None] = lambda text: Non
     tokenizer = load_tokenizer(out)
     stages = [stage for stage in STAGES if (out / stage / 'model.safetensors').is_file()]
     if not stages:
-        raise VlaError(f'{out}: expected a checkpoint of one of {list(STAGES)}, found none; run `vla_ros train pretrain`')
+        raise VlaError(
+            f'{out}: expected a checkpoint of one of {list(STAGES)}, found none; run `vla_ros train pretrain`'
+        )
     texts = {
         GENERAL: load_part(out, f'{GENERAL}_test'),
         DOMAIN: load_part(out, f'{DOMAIN}_test'),

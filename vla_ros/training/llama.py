@@ -44,11 +44,15 @@ def decoder_config(size: LanguageSize, tokenizer: PreTrainedTokenizerFast) -> Ll
 def new_decoder(size: LanguageSize, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     """Random weights; location tokens begin as places that have neighbours."""
     model = LlamaForCausalLM(decoder_config(size, tokenizer))
-    places = locations(tokenizer)
-    with torch.no_grad():
-        words = model.model.embed_tokens.weight
-        words[places.start : places.stop] = place_embeddings(len(places), size.width) * words.std()
+    seat_places(model, locations(tokenizer))
     return model
+
+
+@torch.no_grad()
+def seat_places(model: LlamaForCausalLM, places: range) -> None:
+    """Give location tokens embeddings that are alike where places are near, as large as those of words."""
+    words = model.model.embed_tokens.weight
+    words[places.start : places.stop] = place_embeddings(len(places), words.shape[1]) * words.std()
 
 
 def save_decoder(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
@@ -72,6 +76,28 @@ def load_decoder(folder: Path, tokenizer: PreTrainedTokenizerFast | None = None)
                 f'{folder}: expected the tokens of the tokenizer in use, found others; train it with this tokenizer'
             )
     return LlamaForCausalLM.from_pretrained(str(folder), dtype=torch.float32)
+
+
+def foundation(out: Path, tokenizer: PreTrainedTokenizerFast, size: LanguageSize) -> LlamaForCausalLM | None:
+    """The decoder that fine-tuning goes on from: of the last stage of pre-training there is, None if there is none.
+
+    Raises:
+        VlaError: it has another tokenizer, or other sizes than ``size``, the context aside.
+    """
+    folder = next(
+        (out / stage for stage in ('cpt', 'pretrain') if (out / stage / 'model.safetensors').is_file()), None
+    )
+    if folder is None:
+        return None
+    model = load_decoder(folder, tokenizer)
+    found, wanted = model.config, decoder_config(size, tokenizer)
+    for key in ('hidden_size', 'num_hidden_layers', 'num_attention_heads', 'intermediate_size'):
+        if getattr(found, key) != getattr(wanted, key):
+            raise VlaError(f'{folder}: {key}: expected {getattr(wanted, key)}, found {getattr(found, key)}')
+    found.max_position_embeddings = size.context
+    # No text has places in it: all that pre-training did to their embeddings is to make them unlikely, and so alike.
+    seat_places(model, locations(tokenizer))
+    return model
 
 
 def embedding_share(model: LlamaForCausalLM) -> float:

@@ -31,12 +31,14 @@ def adapted(model: PreTrainedModel, rank: int) -> PeftModel:
     found = get_peft_model(model, config)
     share = trainable_share(found)
     if share >= LARGEST_SHARE:
-        raise VlaError(f'rank: expected less than 1 % of the parameters to train, found {share:.2%} with rank {rank}')
+        raise VlaError(
+            f'rank: expected less than 1 % of the parameters to train, found {share:.2%} with rank {rank}'
+        )
     return found
 
 
 def merged(model: PeftModel, folder: Path) -> Any:
-    """The plain model with the adapters in its weights; the adapters alone are kept in ``folder``, as peft reads them."""
+    """The plain model with the adapters in its weights; they alone are kept in ``folder``, as peft reads them."""
     model.save_pretrained(str(folder))
     return model.merge_and_unload(safe_merge=True)
 

@@ -74,7 +74,10 @@ class PackedText(Dataset[dict[str, Tensor]]):
     """Rows for ``CausalTrainer``; with several parts, rows are drawn from each by its share."""
 
     def __init__(self, parts: Sequence[Packed], shares: Sequence[float] = (1.0,)) -> None:
-        self._parts = [(torch.from_numpy(p.ids), torch.from_numpy(p.positions), torch.from_numpy(p.labels)) for p in parts]
+        self._parts = [
+            (torch.from_numpy(p.ids), torch.from_numpy(p.positions), torch.from_numpy(p.labels))
+            for p in parts
+        ]
         self._shares = torch.tensor(shares, dtype=torch.float64)
 
     def __len__(self) -> int:

@@ -85,7 +85,9 @@ def wordnet(path: Path) -> Iterator[str]:
 def foldoc(path: Path) -> Iterator[str]:
     """Entries of a dictionary as they are, without dates of entry."""
     for head, body in entries(content(path)):
-        yield clean(f'{head}: {_joined(re.sub(r"^.?[(]?[0-9]{4}-[0-9]{2}-[0-9]{2}[)]?$", "", body, flags=re.M))}')
+        yield clean(
+            f'{head}: {_joined(re.sub(r"^.?[(]?[0-9]{4}-[0-9]{2}-[0-9]{2}[)]?$", "", body, flags=re.M))}'
+        )
 
 
 def paragraphs(path: Path) -> Iterator[str]:

@@ -66,5 +66,7 @@ def load_tokenizer(out: Path) -> PreTrainedTokenizerFast:
         raise VlaError(f'{path} is missing; run `vla_ros train tokenizer` first')
     tokenizer = PreTrainedTokenizerFast.from_pretrained(str(path.parent))
     if BOUNDARY not in tokenizer.get_vocab():
-        raise VlaError(f'{path}: expected the token {BOUNDARY}, found none; run `vla_ros train tokenizer` again')
+        raise VlaError(
+            f'{path}: expected the token {BOUNDARY}, found none; run `vla_ros train tokenizer` again'
+        )
     return tokenizer

@@ -15,7 +15,11 @@ SIZES = (1024, 2048, 4096, 8192, 16384)
 
 
 def vocabulary_table(
-    texts: Sequence[str], held_out: Sequence[str], bins: int, size: LanguageSize, vocabularies: Sequence[int] = SIZES
+    texts: Sequence[str],
+    held_out: Sequence[str],
+    bins: int,
+    size: LanguageSize,
+    vocabularies: Sequence[int] = SIZES,
 ) -> list[dict[str, Any]]:
     """One row a size: share of the embedding in the decoder's parameters, and bytes of held-out text a token."""
     rows = []

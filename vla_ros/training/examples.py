@@ -1,0 +1,50 @@
+"""Orders about scenes as text: what System 2 reads and what it is to write, for stages that compare answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from transformers import PreTrainedTokenizerFast
+
+from vla_ros.reasoning.prompt import prompt
+from vla_ros.training.language import CONCLUSION_WEIGHT, IGNORED, orders
+from vla_ros.training.snapshots import KINDS
+from vla_ros.types import FloatArray
+
+CONCLUSION = ' asked:'
+"""Where a trace turns from what is seen to what is asked and what follows."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One order about the scene of index ``scene``: the text before the answer, and a trace."""
+
+    scene: int
+    prompt: str
+    trace: str
+
+
+def draw_examples(rng: np.random.Generator, centres: FloatArray, bins: int, each: int) -> list[list[Example]]:
+    """``each`` orders about every scene, possible ones and others, with the traces that are true of it."""
+    found: list[list[Example]] = [[] for _ in centres]
+    for _ in range(each):
+        for order in orders(rng, centres, KINDS, bins, absent=0.35, unknown=0.25):
+            found[order.scene].append(Example(order.scene, prompt(order.instruction), order.trace))
+    return found
+
+
+def as_sample(
+    example: Example, visual: npt.NDArray[np.float16], tokenizer: PreTrainedTokenizerFast
+) -> dict[str, Any]:
+    """One sample as ``language.collate`` takes it; what follows from the order counts more than the list before it."""
+    asked, answer = tokenizer(example.prompt)['input_ids'], tokenizer(example.trace)['input_ids']
+    scene = len(tokenizer(example.trace.partition(CONCLUSION)[0])['input_ids'])
+    return {
+        'visual': visual,
+        'ids': asked + answer,
+        'labels': [IGNORED] * len(asked) + answer,
+        'weights': [0.0] * len(asked) + [1.0] * scene + [CONCLUSION_WEIGHT] * (len(answer) - scene),
+    }

@@ -224,7 +224,8 @@ def test_dictionaries_lose_their_apparatus_and_keep_what_they_say(tmp_path: Path
     )
     assert list(gcide(tmp_path / 'g')) == ['Arm: The limb of a robot.', 'Armful: As much as an arm can hold.']
     (tmp_path / 'w').write_text(
-        'arm\n    n 1: a limb that\n       ends in a hand; "his arm" [syn: {limb},\n         {branch}]\n    2: a weapon\n'
+        'arm\n    n 1: a limb that\n       ends in a hand; "his arm" [syn: {limb},\n'
+        '         {branch}]\n    2: a weapon\n'
     )
     assert list(wordnet(tmp_path / 'w')) == ['arm: a limb that ends in a hand; "his arm"', 'arm: a weapon']
 

@@ -73,7 +73,7 @@ class KneserNey:
     def probabilities(self, stream: IndexArray) -> DoubleArray:
         """p (T,) of each token given the ``order - 1`` tokens before it, fewer at the beginning."""
         found = np.full(len(stream), 1.0 / self.vocabulary)
-        for n, order in enumerate(self._orders, 1):
+        for n, order in enumerate(self._orders[: len(stream)], 1):
             context = self._ranks(stream, n - 1)
             at, known = self._find(order, context, stream[n - 1 :])
             safe = np.maximum(context, 0)

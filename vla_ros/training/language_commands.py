@@ -18,13 +18,10 @@ Rank = Annotated[int, typer.Option(min=1, max=64, help='of the adapters')]
 
 WORK = Path('out/train')
 
-
-def add_commands(app: typer.Typer) -> None:
-    """Add the commands below to `vla_ros train`."""
-    for command in (corpus, vocabulary, pretrain, cpt, dpo, lora):
-        app.command()(command)
+app = typer.Typer()
 
 
+@app.command()
 def corpus(
     out: Out = WORK, count: Annotated[int, typer.Option(min=0, help='dialogues to generate')] = 40_000
 ) -> None:
@@ -38,6 +35,7 @@ def corpus(
     _show(card['parts'])
 
 
+@app.command()
 def vocabulary(out: Out = WORK) -> None:
     """Show what vocabularies of several sizes cost in parameters and save in tokens."""
     from vla_ros.training.corpus import GENERAL, load_part, sample_texts
@@ -49,6 +47,7 @@ def vocabulary(out: Out = WORK) -> None:
     _show(vocabulary_table(texts, load_part(out, f'{GENERAL}_test'), BINS, LanguageSize()))
 
 
+@app.command()
 def pretrain(out: Out = WORK, steps: Steps = 6000, batch: Batch = 32, learning_rate: Rate = 2e-3) -> None:
     """Train a decoder from random weights to predict the next token of general English."""
     from vla_ros.training.pretrain import train_pretrain
@@ -56,6 +55,7 @@ def pretrain(out: Out = WORK, steps: Steps = 6000, batch: Batch = 32, learning_r
     _show(train_pretrain(out, Schedule(steps, batch, learning_rate)))
 
 
+@app.command()
 def cpt(
     out: Out = WORK,
     steps: Steps = 1500,
@@ -69,6 +69,7 @@ def cpt(
     _show(train_cpt(out, Schedule(steps, batch, learning_rate), replay))
 
 
+@app.command()
 def dpo(
     out: Out = WORK,
     steps: Steps = 1000,
@@ -83,6 +84,7 @@ def dpo(
     _show(train_dpo(out, Schedule(steps, batch, learning_rate), beta, pairs))
 
 
+@app.command()
 def lora(
     stage: Annotated[
         Literal['cpt', 'german', 'dpo'], typer.Argument(help='what the adapters learn')

@@ -28,7 +28,7 @@ from vla_ros.types import FloatArray, ImageArray, VlaError
 
 BINS = 128
 VOCABULARY = 4096
-"""Of sizes that double, the last one that saves more tokens of English than it adds parameters (docs/training.md)."""
+"""The last doubling that saves about as many tokens of English as it adds parameters; see docs/training.md."""
 CORPUS_FOR_WORDS = 10_000_000
 """Characters of each subject of the corpus that the tokenizer is trained on."""
 IMAGE_SIZE = 128

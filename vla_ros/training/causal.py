@@ -31,10 +31,13 @@ class CausalTrainer(nn.Module):
 
     def __init__(self, model: LlamaForCausalLM) -> None:
         super().__init__()
-        self.model = model
+        self.decoder = model.model
+        # A head that is the embedding again would be a weight under two names, which no checkpoint may have.
+        self.head = None if model.config.tie_word_embeddings else model.lm_head
+        self._model = (model,)  # in a tuple, so that torch does not count its weights again
 
     def forward(self, ids: Tensor, positions: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        losses = token_losses(self.model, ids, positions, labels)
+        losses = token_losses(self._model[0], ids, positions, labels)
         return {'loss': losses.sum() / (labels[:, 1:] != IGNORED).sum()}
 
 

@@ -13,7 +13,6 @@ from vla_ros.evaluation.brain import Brain
 from vla_ros.evaluation.closed_loop import CAMERA_SIZES, ClosedLoop, Timing
 from vla_ros.evaluation.episodes import Episode, list_episodes
 from vla_ros.evaluation.statistics import wilson_interval
-from vla_ros.evaluation.wordings import BORROWS
 from vla_ros.reasoning.trace import sightings
 from vla_ros.sim.cameras import Camera
 from vla_ros.sim.model import TIME_STEP
@@ -61,12 +60,20 @@ def tasks_with_words(wordings: dict[str, tuple[str, ...]]) -> list[str]:
     Raises:
         VlaError: none can.
     """
-    found = [task for task in lists.TASKS if task in wordings or BORROWS.get(task, task) in wordings]
+    found = [task for task in lists.TASKS if _has_words(task, wordings)]
     if not found:
         raise VlaError(
             f'wordings: expected sentences for some of {list(lists.TASKS)}, found only {sorted(wordings)}'
         )
     return found
+
+
+def _has_words(task: str, wordings: dict[str, tuple[str, ...]]) -> bool:
+    try:
+        list_episodes(task, 1, 0, wordings)
+    except VlaError:
+        return False
+    return True
 
 
 def list_orders(count: int, seed: int, wordings: dict[str, tuple[str, ...]]) -> list[Episode]:

@@ -43,7 +43,8 @@ class KneserNey:
         if order < 1 or len(stream) < order:
             raise ValueError(f'expected an order from 1 and as many tokens, found {order} and {len(stream)}')
         self.vocabulary, self.order = vocabulary, order
-        names = [np.zeros(len(stream), np.int64)]  # of the n-gram of each order that begins at each position
+        # Of the n-gram of each order that begins at each position.
+        names: list[IndexArray] = [np.zeros(len(stream), np.int64)]
         levels = []
         for n in range(1, order + 1):
             prefix, last = names[-1][: len(stream) - n + 1], stream[n - 1 :]
@@ -89,7 +90,7 @@ class KneserNey:
 
     def _ranks(self, stream: IndexArray, n: int) -> IndexArray:
         """The rank of the n-gram before each token from the n-th on, -1 where it was never seen."""
-        ranks = np.zeros(len(stream) - n, np.int64)
+        ranks: IndexArray = np.zeros(len(stream) - n, np.int64)
         for k in range(1, n + 1):
             at, known = self._find(self._orders[k - 1], ranks, stream[k - 1 : len(stream) - n + k - 1])
             ranks = np.where(known, at, -1)

@@ -41,7 +41,7 @@ def train_dpo(
     model = load_language(out, tuned=False)
     trainer = LanguageTrainer(model, places.locations(tokenizer))
     drawn, pairs = _pairs(out, 'snapshots.npz', count, schedule.seed, tokenizer)
-    made_from = [start, out / 'snapshots.npz', 'preferences', count, schedule.seed]
+    made_from: list[Path | str | int] = [start, out / 'snapshots.npz', 'preferences', count, schedule.seed]
     reference = cached(out / 'cache', made_from, lambda: pair_log_probs(trainer, pairs))
     _, tests = _pairs(out, 'snapshots_test.npz', HELD_OUT, schedule.seed + 1, tokenizer)
     before = pair_log_probs(trainer, tests)

@@ -45,7 +45,8 @@ def prose(text: str) -> str:
 
 def entries(text: str) -> Iterator[tuple[str, str]]:
     """Headword and body of each entry of a dictionary in dictd's text format: headwords begin a line."""
-    head, body = '', []
+    head = ''
+    body: list[str] = []
     for line in text.splitlines():
         if line[:1].strip():
             if head and body:

@@ -76,9 +76,9 @@ def rows_of(out: Path, part: str, tokenizer: PreTrainedTokenizerFast, length: in
 
 def stream_of(out: Path, part: str, tokenizer: PreTrainedTokenizerFast) -> IndexArray:
     """A part of the corpus as one row of tokens; tokenised once and kept."""
-    made_from = [part_file(out, part), out / 'tokenizer' / 'tokenizer.json', 'stream']
+    made_from: list[Path | str] = [part_file(out, part), out / 'tokenizer' / 'tokenizer.json', 'stream']
     load_part(out, part)  # says what to do if there is no corpus
-    return np.asarray(cached(out / 'cache', made_from, lambda: token_stream(load_part(out, part), tokenizer)))
+    return np.array(cached(out / 'cache', made_from, lambda: token_stream(load_part(out, part), tokenizer)))
 
 
 def held_out(model: LlamaForCausalLM, out: Path, tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:

@@ -130,7 +130,8 @@ def train_language(out: Path, schedule: Schedule, start: Path | None = None) -> 
     held_out = language.Conversations(
         vision.encode(tower, test.images['front']), test.centres['front'], snapshots.KINDS, tokenizer, BINS
     )
-    return _write_metrics(folder, schedule, log, language.measure(trainer, held_out), start)
+    metrics = {'decoder': 'new' if base is None else Path(base.name_or_path).name}
+    return _write_metrics(folder, schedule, log, metrics | language.measure(trainer, held_out), start)
 
 
 def load_language(out: Path, *, tuned: bool = True) -> LlavaForConditionalGeneration:

@@ -22,7 +22,7 @@ class TextAnswers(Dataset[dict[str, Any]]):
     """Dialogues as samples of ``language.collate``, with a blank for the picture that nothing attends to."""
 
     def __init__(
-        self, said: Sequence[Dialogue], tokenizer: PreTrainedTokenizerFast, visual: tuple[int, int]
+        self, said: Sequence[Dialogue], tokenizer: PreTrainedTokenizerFast, visual: tuple[int, ...]
     ) -> None:
         """visual: shape (tokens, channels) of a picture's tokens."""
         self._said, self._tokenizer = said, tokenizer
@@ -45,7 +45,7 @@ class TextAnswers(Dataset[dict[str, Any]]):
 
 
 def draw_text_answers(
-    pictures: int, tokenizer: PreTrainedTokenizerFast, visual: tuple[int, int]
+    pictures: int, tokenizer: PreTrainedTokenizerFast, visual: tuple[int, ...]
 ) -> TextAnswers:
     """As many as belong to ``pictures`` pictures."""
     return TextAnswers(list(dialogues(int(SHARE * pictures), GENERATED_FROM)), tokenizer, visual)

@@ -32,6 +32,9 @@ def train_german(out: Path, schedule: Schedule, rank: int) -> dict[str, Any]:
     torch.manual_seed(schedule.seed)
     tokenizer = load_tokenizer(out)
     model = load_language(out)
+    model.set_attn_implementation(
+        'eager'
+    )  # the loss asks where attention goes, which the fused one does not say
     trainer = LanguageTrainer(model, places.locations(tokenizer))
     data = _samples(out, 'snapshots.npz', SCENES, schedule.seed, tokenizer, REHEARSAL)
     german, english = (

@@ -52,7 +52,8 @@ def language_report(out: Path, on_step: Callable[[str], None] = lambda text: Non
         DOMAIN: load_part(out, f'{DOMAIN}_test'),
         WRITTEN: load_part(out, f'{DOMAIN}_test', written=True),
     }
-    rows = {name: _rows(documents, tokenizer) for name, documents in texts.items()}
+    packed_texts = {name: _rows(documents, tokenizer) for name, documents in texts.items()}
+    rows = {name: packed for name, packed in packed_texts.items() if len(packed.ids)}
     table: dict[str, dict[str, Any]] = {name: {} for name in rows}
     for stage in stages:
         on_step(stage)

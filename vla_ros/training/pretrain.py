@@ -23,7 +23,7 @@ from vla_ros.training.loop import Schedule, fit
 from vla_ros.training.metrics import write_metrics
 from vla_ros.training.packing import IGNORED, Packed, PackedText, pack, token_stream
 from vla_ros.training.tokenizer import BOUNDARY, load_tokenizer
-from vla_ros.types import IndexArray
+from vla_ros.types import IndexArray, VlaError
 
 LENGTH = 256
 """Tokens a row: what the decoder learns to look back on."""
@@ -69,9 +69,12 @@ def train_cpt(out: Path, schedule: Schedule, replay: float = REPLAY, rank: int =
     return write_metrics(folder, schedule, log, {**after, **ratios, 'replay': replay}, before=before)
 
 
-def rows_of(out: Path, part: str, tokenizer: PreTrainedTokenizerFast, length: int = LENGTH) -> Packed:
+def rows_of(out: Path, part: str, tokenizer: PreTrainedTokenizerFast) -> Packed:
     """A part of the corpus as rows of tokens."""
-    return pack(stream_of(out, part, tokenizer), length, tokenizer.convert_tokens_to_ids(BOUNDARY))
+    rows = pack(stream_of(out, part, tokenizer), LENGTH, tokenizer.convert_tokens_to_ids(BOUNDARY))
+    if not len(rows.ids):
+        raise VlaError(f'{part_file(out, part)}: expected at least {LENGTH} tokens of text, found fewer')
+    return rows
 
 
 def stream_of(out: Path, part: str, tokenizer: PreTrainedTokenizerFast) -> IndexArray:

@@ -11,7 +11,8 @@ import pytest
 pytest.importorskip('mujoco')
 
 from vla_ros.evaluation.brain import Brain
-from vla_ros.evaluation.reasoning import judge, list_orders, on_table, reasoning_report
+from vla_ros.evaluation.episodes import TASKS
+from vla_ros.evaluation.reasoning import REASONS, judge, list_orders, on_table, reasoning_report
 from vla_ros.reasoning.trace import location, read
 from vla_ros.sim.cameras import FRONT_SIZE, Camera
 from vla_ros.sim.world import World
@@ -136,3 +137,10 @@ def test_orders_are_shared_by_the_tasks_that_there_are_words_for() -> None:
         list_orders(4, 900_000, {'juggle': ('juggle',)})
     with pytest.raises(VlaError, match='one a task'):
         list_orders(1, 900_000, WORDINGS)
+
+
+@pytest.mark.parametrize('task', TASKS)
+def test_what_must_be_refused_is_known_with_its_reasons(task: str, order) -> None:  # type: ignore[no-untyped-def]
+    asked = replace(order, task=task)
+    assert (task in REASONS) == getattr(asked, 'impossible', task == 'no_such_object')
+    assert all(REASONS.get(task, ('any',)))

@@ -23,7 +23,7 @@ AT_ONCE = Timing(replanning=60.0, motion_delay=60.0, thinking=60.0, thought_dela
 """One look and one thought about it, in force at the next step of the physics; no plan is made."""
 NOT_WELL_FORMED = 'the chain of thought'
 """How ``trace.read`` begins its reasons for holding still when a trace cannot be acted on."""
-REASONS: dict[str, tuple[str, ...]] = getattr(lists, 'IMPOSSIBLE', {'no_such_object': ('there is no',)})
+REASONS: dict[str, tuple[str, ...]] = getattr(lists, 'TO_REFUSE', {'no_such_object': ('there is no',)})
 """Tasks that must be refused, and words of which the true reason has one."""
 LOCATION_CAMERA = 'front'
 

@@ -60,7 +60,7 @@ def trace_of(where: dict[str, tuple[float, float]], conclusion: str) -> str:
 
 @pytest.fixture(scope='module')
 def order():  # type: ignore[no-untyped-def]
-    return list_orders(2, 900_000, WORDINGS)[0]
+    return list_orders(12, 900_000, WORDINGS)[0]
 
 
 @pytest.fixture(scope='module')

@@ -71,19 +71,15 @@ def collect_corpus(out: Path, count: int, sources: Iterable[Source] = SOURCES) -
 
 
 class Seen:
-    """What has been read before: documents that begin alike come once, and so do paragraphs of pages."""
+    """The paragraphs that have been read before: what dictionaries and the pages of manuals repeat comes once."""
 
     def __init__(self) -> None:
-        self._documents: set[str] = set()
         self._paragraphs: set[str] = set()
 
     def fresh(self, texts: Iterable[str]) -> Iterator[str]:
-        """The prose of ``texts`` that was not there before."""
+        """What of the prose of each text was not there before, if anything."""
         for text in texts:
-            lines = [line for line in prose(text).splitlines() if self._is_new(line)]
-            again = '\n'.join(lines)
-            if again and (key := digest(again)) not in self._documents:
-                self._documents.add(key)
+            if again := '\n'.join(line for line in prose(text).splitlines() if self._is_new(line)):
                 yield again
 
     def _is_new(self, line: str) -> bool:

@@ -72,8 +72,11 @@ def problem(words: list[str], root: Any) -> str:
 def training_stages() -> dict[str, set[str]]:
     """The commands of training's app and their options, read from the source: to import it takes torch, and long."""
     stages = {}
-    tree = ast.parse((ROOT / 'vla_ros' / 'training' / 'cli.py').read_text(encoding='utf-8'))
-    for function in tree.body:
+    folder = ROOT / 'vla_ros' / 'training'
+    trees = [
+        ast.parse((folder / name).read_text(encoding='utf-8')) for name in ('cli.py', 'language_commands.py')
+    ]
+    for function in (statement for tree in trees for statement in tree.body):
         for call in getattr(function, 'decorator_list', ()):
             if ast.unparse(call).startswith('app.command('):
                 name = next(

@@ -31,6 +31,7 @@ from vla_ros.training.tokenizer import train_tokenizer  # noqa: E402
 from vla_ros.types import Subtask, Verdict  # noqa: E402
 
 BINS = 16
+FREQUENCIES = 1e4 ** (-torch.arange(4) / 4)
 NAMES = ['red cube', 'blue cube', 'green bowl']
 
 
@@ -50,7 +51,7 @@ def truth() -> Truth:
 def tokenizer(truth):  # type: ignore[no-untyped-def]
     rng = np.random.default_rng(0)
     said = [drawn(rng, truth, i, BINS) for i in range(200)]
-    return train_tokenizer([one.prompt(BINS) + one.trace for one in said], BINS, 420)
+    return train_tokenizer([one.prompt(BINS) + one.trace for one in said], BINS, 680)
 
 
 @pytest.fixture(scope='module')
@@ -102,7 +103,7 @@ def test_rotary_positions_are_relative(first: int, second: int, shift: int) -> N
     query, key = torch.randn(1, 1, 8, generator=generator), torch.randn(1, 1, 8, generator=generator)
 
     def score(m: int, n: int) -> float:
-        a, b = rotate(query, torch.tensor([m]), 1e4), rotate(key, torch.tensor([n]), 1e4)
+        a, b = rotate(query, torch.tensor([m]), FREQUENCIES), rotate(key, torch.tensor([n]), FREQUENCIES)
         return float((a * b).sum())
 
     assert score(first, second) == pytest.approx(score(first + shift, second + shift), abs=2e-3)

@@ -13,10 +13,13 @@ from rich.markup import escape
 
 from vla_ros.cli.graph_commands import run, say, status
 from vla_ros.cli.inspect_command import inspect
+from vla_ros.cli.language_command import language
+from vla_ros.cli.reasoning_command import reasoning
 from vla_ros.cli.replay_faults_command import add_replay_commands
 from vla_ros.cli.soak_command import soak
 from vla_ros.cli.success_command import success
 from vla_ros.cli.terminal import DEFAULT_BUNDLE, Bundle, JsonFile, console, errors, show_numbers, write_json
+from vla_ros.cli.training_commands import PASS_ON, export, train
 from vla_ros.types import VlaError
 
 app = typer.Typer(
@@ -27,7 +30,6 @@ app = typer.Typer(
 evaluations = typer.Typer(no_args_is_help=True, help='Measure a model.')
 app.add_typer(evaluations, name='eval')
 
-PassOn = {'allow_extra_args': True, 'ignore_unknown_options': True}
 
 
 @app.command()
@@ -55,7 +57,8 @@ def demo(
 
 
 add_replay_commands(app, evaluations)
-evaluations.command()(soak)
+for measure in (soak, reasoning, language):
+    evaluations.command()(measure)
 
 
 evaluations.command()(success)
@@ -136,33 +139,12 @@ def faults(
         raise typer.Exit(1)
 
 
-@app.command(context_settings=PassOn, add_help_option=False)
-def train(context: typer.Context) -> None:
-    """Train a model, stage by stage (see ``vla_ros train --help``)."""
-    pass_to_training(context.args, 'vla_ros train')
-
-
-@app.command(context_settings=PassOn, add_help_option=False)
-def export(context: typer.Context) -> None:
-    """Make a bundle of what was trained (see ``vla_ros export --help``)."""
-    pass_to_training(['bundle', *context.args], 'vla_ros train')
-
-
+for command in (train, export):
+    app.command(context_settings=PASS_ON, add_help_option=False)(command)
 app.command()(inspect)
 app.command()(run)
 app.command()(status)
 app.command()(say)
-
-
-def pass_to_training(arguments: list[str], name: str) -> None:
-    """Hand a command over to training, which needs torch and is imported only now."""
-    try:
-        from vla_ros.training.cli import app as training
-
-        command = typer.main.get_command(training)
-        command.main(args=arguments, prog_name=name, standalone_mode=False)
-    except ImportError as error:
-        raise VlaError(f"training needs more packages ({error}); pip install 'vla_ros[train]'") from error
 
 
 def main() -> None:

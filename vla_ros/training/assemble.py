@@ -34,8 +34,9 @@ def assemble(out: Path, folder: Path, name: str) -> Manifest:
         stages.load_language(out),
         stages.load_action(out),
     )
-    for stage in ('language', 'action'):
-        _copy(out / stage, folder / stage)
+    system2 = stages.system2_folder(out)
+    for source, part in ((system2, 'language'), (out / 'action', 'action')):
+        _copy(source, folder / part)
     image_tokens = llava.config.image_seq_length
     tokens = image_tokens * len(CAMERAS)
     parity = {
@@ -44,9 +45,11 @@ def assemble(out: Path, folder: Path, name: str) -> Manifest:
         'action': export.export_action(head, folder / FILES['action'], tokens, stages.THOUGHT_ROWS),
     }
     text = llava.config.text_config
+    roads = ('pretrain', 'cpt', 'vision', 'language', *(['dpo'] if system2.name == 'dpo' else []), 'action')
     metrics = {
-        stage: json.loads((out / stage / 'metrics.json').read_text())
-        for stage in ('vision', 'language', 'action')
+        stage: json.loads((out / stage / 'metrics.json').read_text(encoding='utf-8'))
+        for stage in roads
+        if (out / stage / 'metrics.json').is_file()
     }
     size = tower.config.image_size
     manifest = Manifest.model_validate(

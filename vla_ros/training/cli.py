@@ -12,11 +12,13 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
 import typer
 from rich import print_json
 
+from vla_ros.training import language_commands
 from vla_ros.training.loop import Schedule
 
 app = typer.Typer(
     no_args_is_help=True, help='Train the reference model, stage by stage; `all` runs the whole road.'
 )
+app.add_typer(language_commands.app)
 
 Out = Annotated[Path, typer.Option(help='where the stages keep their work')]
 Workers = Annotated[int, typer.Option(min=1, help='processes that simulate')]
@@ -129,9 +131,13 @@ def everything(out: Out = WORK, folder: Path = BUNDLE, workers: Workers = 2) -> 
     """Every stage in order, from nothing to a bundle."""
     snapshots(out, workers=workers)
     demonstrations(out, workers=workers)
+    language_commands.corpus(out)
     tokenizer(out)
+    language_commands.pretrain(out)
+    language_commands.cpt(out)
     vision(out)
     language(out)
+    language_commands.dpo(out)
     action(out)
     bundle(out, folder)
     rollouts(out, folder, workers=workers)

@@ -15,12 +15,14 @@ from torch.nn import functional
 from transformers import LlavaForConditionalGeneration
 
 
-def rotate(x: Tensor, positions: Tensor, base: float) -> Tensor:
-    """Rotary position embedding of (heads, length, width) at integer ``positions`` (length,) (arXiv 2104.09864)."""
+def rotate(x: Tensor, positions: Tensor, frequencies: Tensor, size: float = 1.0) -> Tensor:
+    """Rotary position embedding of (heads, length, width) at integer ``positions`` (length,) (arXiv 2104.09864).
+
+    ``frequencies`` (width / 2,) in rad a position; what is rotated also grows by ``size``, as YaRN wants it.
+    """
     half = x.shape[-1] // 2
-    frequencies = base ** (-torch.arange(half, dtype=torch.float32) / half)
     angles = positions.to(torch.float32).unsqueeze(-1) * frequencies
-    cos, sin = angles.cos(), angles.sin()
+    cos, sin = angles.cos() * size, angles.sin() * size
     first, second = x[..., :half], x[..., half:]
     return torch.cat([first * cos - second * sin, second * cos + first * sin], -1)
 
@@ -50,7 +52,12 @@ class CachedDecoder(nn.Module):
         self.heads, self.epsilon = config.num_attention_heads, config.rms_norm_eps
         if config.num_key_value_heads != self.heads:
             raise ValueError('num_key_value_heads: expected as many as heads')
-        self.rope_base = float(config.rope_parameters['rope_theta'])
+        rotary = language.rotary_emb
+        if rotary.rope_type == 'dynamic':
+            raise ValueError(
+                'rope_type: expected one whose frequencies do not depend on the length, found dynamic'
+            )
+        self.frequencies, self.rope_size = rotary.inv_freq.detach().clone(), float(rotary.attention_scaling)
 
     def forward(self, visual: Tensor, ids: Tensor, cache: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """One pass.
@@ -90,8 +97,11 @@ class CachedDecoder(nn.Module):
         def split(y: Tensor) -> Tensor:
             return y.unflatten(-1, (self.heads, -1)).transpose(0, 1)
 
-        query = rotate(split(weights.q_proj(x)), positions, self.rope_base)
-        key = torch.cat([cache[0], rotate(split(weights.k_proj(x)), positions, self.rope_base)], 1)
+        def turned(y: Tensor) -> Tensor:
+            return rotate(split(y), positions, self.frequencies, self.rope_size)
+
+        query = turned(weights.q_proj(x))
+        key = torch.cat([cache[0], turned(weights.k_proj(x))], 1)
         value = torch.cat([cache[1], split(weights.v_proj(x))], 1)
         scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5 + bias
         mixed = (scores.softmax(-1) @ value).transpose(0, 1).flatten(1)

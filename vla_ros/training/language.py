@@ -9,7 +9,6 @@ Places are learned as words that have neighbours, and with one attention head th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import (
-    LlamaConfig,
+    LlamaForCausalLM,
     LlavaConfig,
     LlavaForConditionalGeneration,
     PreTrainedTokenizerFast,
@@ -25,45 +24,26 @@ from transformers import (
 )
 
 from vla_ros.reasoning.prompt import IMAGE
-from vla_ros.reasoning.trace import END_ANSWER
 from vla_ros.training.conversations import IGNORED, Conversations
-from vla_ros.training.places import locations, patches_of, place_embeddings, pointing_loss, word_losses
+from vla_ros.training.llama import LanguageSize, new_decoder
+from vla_ros.training.places import patches_of, pointing_loss, word_losses
 
 POINTING_LAYER, POINTING_HEAD, POINTING_WEIGHT = -2, 0, 0.3
 """The attention head, of the last layer but one, that is taught to look at the patch of a place about to be written."""
 
 
-@dataclass(frozen=True)
-class LanguageSize:
-    """Sizes of the decoder."""
-
-    width: int = 192
-    layers: int = 4
-    heads: int = 6
-    feed_forward: int = 512
-    context: int = 256
-
-
 def build_llava(
-    size: LanguageSize, vision: SiglipVisionModel, tokenizer: PreTrainedTokenizerFast, image_tokens: int
+    size: LanguageSize,
+    vision: SiglipVisionModel,
+    tokenizer: PreTrainedTokenizerFast,
+    image_tokens: int,
+    decoder: LlamaForCausalLM | None = None,
 ) -> LlavaForConditionalGeneration:
-    """A LLaVA model around a trained, frozen vision tower; the rest has random weights."""
-    text = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=size.width,
-        intermediate_size=size.feed_forward,
-        num_hidden_layers=size.layers,
-        num_attention_heads=size.heads,
-        num_key_value_heads=size.heads,
-        max_position_embeddings=size.context,
-        tie_word_embeddings=True,
-        bos_token_id=None,
-        eos_token_id=tokenizer.convert_tokens_to_ids(END_ANSWER),
-        pad_token_id=tokenizer.pad_token_id,
-    )
+    """A LLaVA model around a trained, frozen vision tower and a trained decoder; without one, around a new one."""
+    decoder = decoder or new_decoder(size, tokenizer)
     config = LlavaConfig(
         vision_config=vision.config,
-        text_config=text,
+        text_config=decoder.config,
         image_token_index=tokenizer.convert_tokens_to_ids(IMAGE),
         image_seq_length=image_tokens,
         vision_feature_layer=-1,
@@ -74,10 +54,7 @@ def build_llava(
     model.set_attn_implementation('eager')  # twice as fast to train as the fused one on a CPU
     model.model.vision_tower.load_state_dict(vision.state_dict())
     model.model.vision_tower.requires_grad_(False)
-    places = locations(tokenizer)
-    with torch.no_grad():
-        words = model.model.language_model.embed_tokens.weight
-        words[places.start : places.stop] = place_embeddings(len(places), size.width) * words.std()
+    model.model.language_model.load_state_dict(decoder.model.state_dict())
     return model
 
 
@@ -91,6 +68,7 @@ def collate(samples: list[dict[str, Any]]) -> dict[str, Tensor]:
     visual = torch.from_numpy(np.stack([sample['visual'] for sample in samples]).astype(np.float32))
     return {
         'visual': visual,
+        'seen': torch.tensor([sample.get('seen', True) for sample in samples]),
         'ids': padded('ids', 0),
         'labels': padded('labels', IGNORED),
         'weights': padded('weights', 0.0),
@@ -115,12 +93,18 @@ class LanguageTrainer(nn.Module):
         """Hidden states (batch, visual + text, width) after the final norm."""
         return self._read(visual, ids).last_hidden_state
 
-    def _read(self, visual: Tensor, ids: Tensor, **options: Any) -> Any:
+    def _read(self, visual: Tensor, ids: Tensor, seen: Tensor | None = None, **options: Any) -> Any:
+        """``seen`` (batch,) is false where there is no picture: then nothing attends to its place."""
         embedded = torch.cat([self.projector(visual), self.language.embed_tokens(ids)], 1)
+        if seen is not None and not bool(seen.all()):
+            looked = seen[:, None].expand(-1, visual.shape[1])
+            options['attention_mask'] = torch.cat([looked, torch.ones_like(ids, dtype=torch.bool)], 1).long()
         return self.language(inputs_embeds=embedded, use_cache=False, **options)
 
-    def forward(self, visual: Tensor, ids: Tensor, labels: Tensor, weights: Tensor) -> dict[str, Tensor]:
-        read = self._read(visual, ids, output_attentions=True)
+    def forward(
+        self, visual: Tensor, ids: Tensor, labels: Tensor, weights: Tensor, seen: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        read = self._read(visual, ids, seen, output_attentions=True)
         # What the model has at one token decides about the next.
         before = slice(visual.shape[1] - 1, -1)
         states = read.last_hidden_state[:, before]

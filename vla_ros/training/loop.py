@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ class _Average(TrainerCallback):
 
 def fit(
     model: nn.Module,
-    data: Dataset[Any],
+    data: Dataset[Any] | Sequence[Any],
     folder: Path,
     schedule: Schedule,
     collate: Callable[[list[Any]], dict[str, Any]] | None = None,

@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors.torch import load_file, save_file
-from torch.utils.data import ConcatDataset
+from torch.utils.data import ConcatDataset, Dataset
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast, SiglipVisionModel
 
 from vla_ros.bundle import MANIFEST, load_bundle, sha256
 from vla_ros.training import (
     action,
     conversations,
+    corpus,
     demonstrations,
     labels,
     language,
@@ -32,12 +33,17 @@ from vla_ros.training import (
 from vla_ros.training.augment import moved_with, relit
 from vla_ros.training.cache import cached
 from vla_ros.training.flow import FlowConfig, FlowHead
+from vla_ros.training.llama import foundation
 from vla_ros.training.loop import Schedule, fit
+from vla_ros.training.text_answers import draw_text_answers
 from vla_ros.training.tokenizer import train_tokenizer
 from vla_ros.types import FloatArray, ImageArray, IndexArray, VlaError
 
 BINS = 128
-VOCABULARY = 2048
+VOCABULARY = 4096
+"""The last doubling that saves about as many tokens of English as it adds parameters; see docs/training.md."""
+CORPUS_FOR_WORDS = 10_000_000
+"""Characters of each subject of the corpus that the tokenizer is trained on."""
 IMAGE_SIZE = 128
 THOUGHT_ROWS = 16
 DEMONSTRATIONS, DEMONSTRATIONS_TEST = 'demonstrations.npz', 'demonstrations_test.npz'
@@ -59,11 +65,12 @@ def collect_scenes(out: Path, count: int, test: int, workers: int) -> None:
 
 
 def train_words(out: Path) -> PreTrainedTokenizerFast:
-    """The tokenizer, from orders and traces of the training scenes."""
+    """The tokenizer, from orders and traces of the training scenes, and from the corpus if there is one."""
     shots = snapshots.load_snapshots(out / 'snapshots.npz')
     rng = np.random.default_rng(0)
     said = (conversations.drawn(rng, shots.truth, i, BINS) for _ in range(3) for i in range(len(shots.truth)))
-    texts = (one.prompt(BINS) + one.trace for one in said)
+    texts = corpus.sample_texts(out, CORPUS_FOR_WORDS)
+    texts += (one.prompt(BINS) + one.trace for one in said)
     tokenizer = train_tokenizer(texts, BINS, VOCABULARY)
     tokenizer.save_pretrained(str(out / 'tokenizer'))
     return tokenizer
@@ -119,19 +126,24 @@ def load_vision(out: Path) -> SiglipVisionModel:
 def train_language(out: Path, schedule: Schedule, start: Path | None = None) -> dict[str, Any]:
     """LLaVA around the frozen vision tower, on traces that are true of the scenes; a checkpoint in ``out/language``.
 
-    ``start`` is a bundle whose projector and decoder to go on from.
+    ``start`` is a bundle whose projector and decoder to go on from. Without it, the decoder is that of continued
+    pre-training, or of pre-training, where there is one; then text answers are learned beside the traces.
     """
     torch.manual_seed(schedule.seed)
     tokenizer, tower = load_words(out), load_vision(out)
     images, truth, lessons = _scenes(out, np.random.default_rng(schedule.seed))
     sources = [out / 'snapshots.npz', out / DEMONSTRATIONS, _weights(out, 'vision')]
     tokens = cached(out / CACHE, [*sources, 'scenes', schedule.seed], lambda: vision.encode(tower, images))
-    model = language.build_llava(language.LanguageSize(), tower, tokenizer, tokens.shape[1])
+    size = language.LanguageSize()
+    base = foundation(out, tokenizer, size) if start is None else None
+    model = language.build_llava(size, tower, tokenizer, tokens.shape[1], base)
     if start is not None:
         earlier = _llava(start)
         model.model.multi_modal_projector.load_state_dict(earlier.model.multi_modal_projector.state_dict())
         model.model.language_model.load_state_dict(earlier.model.language_model.state_dict())
-    data = conversations.Conversations(tokens, truth, tokenizer, BINS, lessons)
+    data: Dataset[Any] = conversations.Conversations(tokens, truth, tokenizer, BINS, lessons)
+    if base is not None:
+        data = ConcatDataset([data, draw_text_answers(len(tokens), tokenizer, tokens.shape[1:])])
     folder = out / 'language'
     trainer = language.LanguageTrainer(model, places.locations(tokenizer))
     log = fit(trainer, data, _run(folder, start), schedule, language.collate)
@@ -141,20 +153,31 @@ def train_language(out: Path, schedule: Schedule, start: Path | None = None) -> 
     held_out = conversations.Conversations(
         vision.encode(tower, test.images['front']), test.truth, tokenizer, BINS
     )
-    return _write_metrics(folder, schedule, log, language.measure(trainer, held_out), start)
+    metrics = {'decoder': 'new' if base is None else Path(base.name_or_path).name}
+    return _write_metrics(folder, schedule, log, metrics | language.measure(trainer, held_out), start)
 
 
-def load_language(out: Path) -> LlavaForConditionalGeneration:
-    """The checkpoint that ``train_language`` wrote."""
+def load_language(out: Path, *, tuned: bool = True) -> LlavaForConditionalGeneration:
+    """The checkpoint of System 2: that of ``dpo`` if there is one and it is to be ``tuned``, else of ``language``."""
     _weights(out, 'language')
-    return _llava(out)
+    return _llava(out, system2_folder(out).name if tuned else 'language')
 
 
-def _llava(folder: Path) -> LlavaForConditionalGeneration:
+def system2_folder(out: Path) -> Path:
+    """Where System 2 is: ``out/dpo`` if it was made from what is in ``out/language`` now, else ``out/language``."""
+    metrics, weights = out / 'dpo' / 'metrics.json', out / 'language' / 'model.safetensors'
+    if metrics.is_file() and weights.is_file():
+        start = json.loads(metrics.read_text(encoding='utf-8'))['start']
+        if start == {'language': sha256(weights)}:
+            return out / 'dpo'
+    return out / 'language'
+
+
+def _llava(folder: Path, stage: str = 'language') -> LlavaForConditionalGeneration:
     """The LLaVA checkpoint of a bundle, or of the folder that the stages work in."""
-    if not (folder / 'language' / 'model.safetensors').is_file():
+    if not (folder / stage / 'model.safetensors').is_file():
         raise VlaError(f'{folder}: expected a bundle with language/model.safetensors, found none')
-    return LlavaForConditionalGeneration.from_pretrained(str(folder / 'language'), dtype=torch.float32)
+    return LlavaForConditionalGeneration.from_pretrained(str(folder / stage), dtype=torch.float32)
 
 
 def _scenes(
@@ -256,11 +279,12 @@ def _lessons(out: Path, name: str, moments: action.Statistics, seed: int) -> act
 
     def think() -> npt.NDArray[np.float16]:
         texts = action.texts_of(shown, BINS, seed)
-        system2 = language.LanguageTrainer(load_language(out))
+        reader = language.LanguageTrainer(load_language(out))
         front = tokens[:, : tokens.shape[1] // cameras]
-        return action.thoughts(system2, tokenizer, front, texts, THOUGHT_ROWS)
+        return action.thoughts(reader, tokenizer, front, texts, THOUGHT_ROWS)
 
-    brain = [_weights(out, 'vision'), _weights(out, 'language'), out / 'tokenizer' / 'tokenizer.json']
+    system2 = _weights(out, system2_folder(out).name)
+    brain = [_weights(out, 'vision'), system2, out / 'tokenizer' / 'tokenizer.json']
     rows = cached(out / CACHE, [out / name, *brain, 'thoughts', seed], think)
     return action.Chunks(shown, tokens, rows, moments)
 

@@ -1,17 +1,23 @@
-"""The tokenizer: byte-level BPE, trained on the sentences and traces that the model will read and write.
+"""The tokenizer: byte-level BPE, trained on English and on the orders and traces that the model will read and write.
 
-Byte-level, so that any word a person types can be read; the special tokens for thinking, answering, images and
-locations are never split and cannot be typed (see ``vla_ros.reasoning.prompt.plain``).
+Byte-level, so that any word a person types can be read; the special tokens for thinking, answering, images, locations,
+actions and the ends of documents are never split and cannot be typed (see ``vla_ros.reasoning.prompt.plain``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
+from vla_ros.action.action_tokens import action_tokens
 from vla_ros.reasoning import prompt, trace
+from vla_ros.types import VlaError
+
+BOUNDARY = '<|end|>'
+"""Stands at the beginning and at the end of each document of the corpus."""
 
 
 def special_tokens(bins: int) -> list[str]:
@@ -24,6 +30,8 @@ def special_tokens(bins: int) -> list[str]:
         trace.ANSWER,
         trace.END_ANSWER,
         *trace.location_tokens(bins),
+        BOUNDARY,
+        *action_tokens(),
     ]
 
 
@@ -45,3 +53,20 @@ def train_tokenizer(texts: Iterable[str], bins: int, vocabulary: int) -> PreTrai
         eos_token=trace.END_ANSWER,
         clean_up_tokenization_spaces=False,
     )
+
+
+def load_tokenizer(out: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer that the stages in ``out`` share.
+
+    Raises:
+        VlaError: there is none, or it is one without the token that parts documents.
+    """
+    path = out / 'tokenizer' / 'tokenizer.json'
+    if not path.is_file():
+        raise VlaError(f'{path} is missing; run `vla_ros train tokenizer` first')
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(str(path.parent))
+    if BOUNDARY not in tokenizer.get_vocab():
+        raise VlaError(
+            f'{path}: expected the token {BOUNDARY}, found none; run `vla_ros train tokenizer` again'
+        )
+    return tokenizer

@@ -1,0 +1,65 @@
+"""`vla_ros eval reasoning`: what System 2 thinks of orders, before anything moves."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SHOWN = (
+    *('well_formed', 'subtask_accuracy', 'verdict_accuracy', 'refusal_recall', 'refusal_reason_accuracy'),
+    *('false_refusals', 'location_error_mm', 'objects', 'by_task'),
+)
+
+
+def reasoning(
+    episodes: Annotated[int, typer.Option(min=1, help='Orders in all, shared by the tasks.')] = 200,
+    seed: Annotated[
+        int, typer.Option(min=0, help='Order i of a task is given in the scene of seed + i.')
+    ] = 1_000_000,
+    wordings: Annotated[
+        Path | None, typer.Option(help='YAML: task -> templates with {object}, {target}.')
+    ] = None,
+    bundle: Annotated[
+        str, typer.Option(help='Folder of a bundle, or the name of one that comes along.')
+    ] = 'tabletop',
+    json_file: Annotated[
+        Path | None, typer.Option('--json', help='Also write the numbers to this file.')
+    ] = None,
+) -> None:
+    """Traces, verdicts, subtasks and locations on held-out scenes with held-out words; nothing moves."""
+    from vla_ros.bundle import MANIFEST, load_bundle, sha256
+    from vla_ros.cli import console, show_numbers, write_json
+    from vla_ros.evaluation.brain import load_brain
+    from vla_ros.evaluation.machine import machine, versions
+    from vla_ros.evaluation.reasoning import Judged, judge_orders, list_orders, reasoning_report
+    from vla_ros.evaluation.wordings import held_out_wordings, load_wordings
+    from vla_ros.paths import bundle_directory
+    from vla_ros.viz.count_progress import count_progress
+
+    begun = time.perf_counter()
+    words = held_out_wordings() if wordings is None else load_wordings(wordings)
+    folder = bundle_directory(bundle)
+    orders, manifest = list_orders(episodes, seed, words), load_bundle(folder).manifest
+    done = 0
+    with count_progress(console, 'orders', len(orders)) as show:
+
+        def count(_: Judged) -> None:
+            nonlocal done
+            done += 1
+            show(done)
+
+        judged = judge_orders(orders, load_brain(folder), manifest.reasoning.location_bins, count)
+    result = reasoning_report(judged)
+    result |= {
+        'seed': seed,
+        'wordings': 'held out' if wordings is None else str(wordings),
+        'bundle': {'name': manifest.name, 'manifest_sha256': sha256(folder / MANIFEST)},
+        'machine': machine(),
+        'versions': versions(),
+        'seconds': round(time.perf_counter() - begun, 1),
+    }
+    show_numbers(f'{len(judged)} orders', {key: result[key] for key in SHOWN})
+    write_json(json_file, result)

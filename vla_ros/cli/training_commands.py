@@ -1,0 +1,30 @@
+"""`vla_ros train` and `vla_ros export`: handed over to training, which needs torch and is imported only then."""
+
+from __future__ import annotations
+
+import typer
+
+from vla_ros.types import VlaError
+
+PASS_ON = {'allow_extra_args': True, 'ignore_unknown_options': True}
+
+
+def train(context: typer.Context) -> None:
+    """Train a model, stage by stage (see ``vla_ros train --help``)."""
+    pass_to_training(context.args, 'vla_ros train')
+
+
+def export(context: typer.Context) -> None:
+    """Make a bundle of what was trained (see ``vla_ros export --help``)."""
+    pass_to_training(['bundle', *context.args], 'vla_ros train')
+
+
+def pass_to_training(arguments: list[str], name: str) -> None:
+    """Run a command of training."""
+    try:
+        from vla_ros.training.cli import app as training
+
+        command = typer.main.get_command(training)
+        command.main(args=arguments, prog_name=name, standalone_mode=False)
+    except ImportError as error:
+        raise VlaError(f"training needs more packages ({error}); pip install 'vla_ros[train]'") from error

@@ -61,7 +61,7 @@ def cpt(
     steps: Steps = 1500,
     batch: Batch = 32,
     learning_rate: Rate = 5e-4,
-    replay: Annotated[float, typer.Option(min=0.0, max=1.0, help='share of general text')] = 0.3,
+    replay: Annotated[float, typer.Option(min=0.0, max=1.0, help='share of general text')] = 0.5,
 ) -> None:
     """Go on from the pre-trained decoder with text of the domain, general text among it."""
     from vla_ros.training.pretrain import train_cpt

@@ -27,7 +27,7 @@ from vla_ros.types import IndexArray, VlaError
 
 LENGTH = 256
 """Tokens a row: what the decoder learns to look back on."""
-REPLAY = 0.3
+REPLAY = 0.5
 """Share of general text in continued pre-training."""
 MEASURED = 200_000
 """Held-out tokens that are measured at most."""

@@ -34,6 +34,7 @@ NEEDS = (
         r'vla_ros replay .*--(remap|namespace) .*',
         'a bag with other names (test/test_replay_bag.py)',
     ),
+    (r'training.md', r'accelerate .*', 'GPUs'),
     (r'safety.md', r'vla_ros say .*', 'the keys of SROS 2 (test/test_nodes_security.py)'),
     (
         r'safety.md',

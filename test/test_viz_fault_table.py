@@ -70,8 +70,8 @@ def test_the_page_has_a_row_a_fault_with_as_many_cells_as_columns(tmp_path: Path
     assert 'fails' in lines[3]
 
 
-def test_the_safety_page_has_every_fault_in_the_order_of_the_table() -> None:
-    page = (ROOT / 'docs' / 'safety.md').read_text(encoding='utf-8')
+def test_the_page_of_faults_has_every_fault_in_the_order_of_the_table() -> None:
+    page = (ROOT / 'docs' / 'faults.md').read_text(encoding='utf-8')
     table = page.split('## Faults')[1].split('\n## ')[0]
     rows = re.findall(r'^\| `(\w+)` \| (.*?) \|', table, re.MULTILINE)
 

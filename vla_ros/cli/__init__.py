@@ -31,7 +31,6 @@ evaluations = typer.Typer(no_args_is_help=True, help='Measure a model.')
 app.add_typer(evaluations, name='eval')
 
 
-
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help='Where film, poster, bag and report go.')] = Path('out/demo'),

@@ -26,7 +26,6 @@ from vla_ros.nodes.joint_messages import joints_message
 from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.nodes.main import run
 from vla_ros.nodes.messages import diagnostics_message, nanoseconds, time_message
-from vla_ros.nodes.parameters import Setting
 from vla_ros.nodes.simulated_robot import (
     CAMERA_SIZES,
     STEP,
@@ -35,63 +34,15 @@ from vla_ros.nodes.simulated_robot import (
     StateLog,
     make_controller,
 )
+from vla_ros.nodes.simulator_settings import SETTINGS
 from vla_ros.nodes.worker import LatestWorker
 from vla_ros.paths import config_file
 from vla_ros.sim.controller_settings import RELEASES
-from vla_ros.sim.layouts import LAYOUTS, OBJECTS
 from vla_ros.sim.model import JOINT_NAMES
 from vla_ros.sim.orders import parse_tasks
 from vla_ros.sim.trajectory_message import TrajectoryMessage, TrajectoryPoint, TrajectoryRejected
 from vla_ros.types import NANOSECONDS, JointSample, VlaError
 
-SETTINGS = (
-    Setting(
-        'seed', 1_000_000, 'Of the scene; takes effect with simulator/reset.', 0, 2**62, live=True, unit='1'
-    ),
-    Setting(
-        'layout',
-        OBJECTS,
-        'What stands on the table; takes effect with simulator/reset.',
-        choices=tuple(LAYOUTS),
-        live=True,
-    ),
-    Setting('away', False, 'Begin away from the rest pose; takes effect with simulator/reset.', live=True),
-    Setting(
-        'task',
-        '',
-        "What the referee judges, as 'put:red cube:blue bowl; home'; begins anew when set.",
-        live=True,
-    ),
-    Setting(
-        'time_limit', 0.0, 'Of the next task; 0 is the limit of its kind.', 0.0, 600.0, live=True, unit='s'
-    ),
-    Setting('speed', 1.0, 'Simulated seconds a second at most.', 0.05, 20.0, live=True, unit='1'),
-    Setting(
-        'camera_rate',
-        20.0,
-        'Of the images of each camera, in simulated time.',
-        0.5,
-        100.0,
-        live=True,
-        unit='1/s',
-    ),
-    Setting(
-        'joint_state_rate', 50.0, 'Of the joint states, in simulated time.', 1.0, 200.0, live=True, unit='1/s'
-    ),
-    Setting('publish_clock', False, 'Simulated time on /clock and in all stamps; cameras hold the world up.'),
-    Setting(
-        'controller',
-        'jazzy',
-        'The release whose joint_trajectory_controller is simulated.',
-        choices=tuple(RELEASES),
-    ),
-    Setting('interpolate_from_desired_state', False, 'As the parameter of a joint_trajectory_controller.'),
-    Setting('allow_partial_joints_goal', False, 'As the parameter of a joint_trajectory_controller.'),
-    Setting('state_log', '', 'File (npz) for the states of the world, to draw it again; empty for none.'),
-    Setting(
-        'motion_log', '', 'File for the joints at every physics step, read while it grows; empty for none.'
-    ),
-)
 CLOCK_STEPS = 2  # physics steps from one /clock to the next: 100 Hz
 SCORE_STEPS = 20  # 10 Hz
 LARGEST_LAG = 0.1  # seconds behind the wall that are caught up; more slows the world down

@@ -55,7 +55,7 @@ def test_every_table_of_parameters_in_the_package_is_complete() -> None:
         if any(line.startswith(('SETTINGS', 'MODEL_SETTINGS')) for line in path.read_text().splitlines())
     }
 
-    assert {'simulator', 'perception', 'reasoning', 'action_settings', 'model'} <= set(tables)
+    assert {'simulator_settings', 'perception', 'reasoning', 'action_settings', 'model'} <= set(tables)
     for name, module in tables.items():
         for setting in module.SETTINGS if hasattr(module, 'SETTINGS') else module.MODEL_SETTINGS:
             assert incomplete(setting) == [], f'{name}: {setting.name}'

@@ -13,7 +13,7 @@ pytest.importorskip('peft')
 
 from peft import PeftModel  # noqa: E402
 
-from vla_ros.training import corpus, language_report, pretrain  # noqa: E402
+from vla_ros.training import corpus, language_report, lora, pretrain  # noqa: E402
 from vla_ros.training.corpus import collect_corpus  # noqa: E402
 from vla_ros.training.corpus_sources import GENERAL, Source  # noqa: E402
 from vla_ros.training.language_report import language_report as report  # noqa: E402
@@ -77,9 +77,7 @@ def test_the_stages_follow_each_other_and_the_report_measures_them(out: Path) ->
 
 def test_adapters_learn_a_stage_and_open_with_peft(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pretrain.train_pretrain(out, schedule(12), SIZE)
-    monkeypatch.setattr(
-        'vla_ros.training.lora.LARGEST_SHARE', 0.05
-    )  # a tiny model has few weights to be a share of
+    monkeypatch.setattr(lora, 'LARGEST_SHARE', 0.05)  # a tiny model has few weights to be a share of
     pretrain.train_cpt(out, schedule(6), rank=1)
     ids = torch.arange(10, 30)[None]
     merged = load_decoder(out / 'lora_cpt')(ids).logits

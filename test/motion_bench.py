@@ -84,5 +84,6 @@ def reason(result: object) -> GuardReason:
 
 
 def is_brake(plan: ExecutingPlan) -> bool:
-    """Whether a plan does nothing but come to rest: speed never rises again once it falls, and it is short."""
-    return plan.trajectory.times[-1] < 0.6 and not plan.trajectory.velocities[-1].any()
+    """Whether a plan does nothing but come to rest, soon; how long it then holds does not count."""
+    moves = (plan.trajectory.velocities != 0).any(axis=1)
+    return bool(plan.trajectory.times[moves].max(initial=0.0) < 0.6 and not moves[-1])

@@ -185,3 +185,20 @@ def test_given_a_clock_that_is_wrong_the_arm_does_not_move_at_all(offset: int, s
 def test_given_a_brake_it_ends_at_rest_sooner_than_the_plan_would(stamp_plans: bool):
     path = commands(lambda *_: 10 * MS, stamp_plans=stamp_plans, brake_at=700)
     assert np.abs(np.diff(path[95:])).max() == 0.0
+
+
+@pytest.mark.parametrize('release', RELEASES.values(), ids=RELEASES)
+@pytest.mark.parametrize('late', [350, 500])
+@pytest.mark.parametrize('stamp_plans', [False, True])
+def test_given_a_brake_that_comes_after_its_own_end_the_plan_before_does_not_go_on(
+    stamp_plans: bool, late: int, release: ControllerSettings
+):
+    """The stop takes 0.2 s; a controller refuses what has ended by its stamp, and the plan has 0.8 s to go."""
+
+    def delay(_message: int, is_brake: bool) -> int:
+        return (10 + late * is_brake) * MS
+
+    path = commands(delay, stamp_plans=stamp_plans, brake_at=600, release=release)
+    heard = 60 + 1 + late // 10  # the update that knows of the brake
+    assert np.abs(np.diff(path[heard + 25 :])).max() == 0.0
+    assert path[-1] <= path[60] + 0.2 * V  # where the stop was to end

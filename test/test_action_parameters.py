@@ -16,7 +16,7 @@ from steady_action import Steady
 
 from vla_ros.bundle import load_bundle
 from vla_ros.nodes.action import ActionNode
-from vla_ros.nodes.action_settings import SETTINGS, planner_settings
+from vla_ros.nodes.action_settings import SETTINGS, planner_settings, values_in_force
 
 LIVE = {
     'replan_rate': 3.0,
@@ -48,14 +48,15 @@ def test_the_live_parameters_are_those_of_this_test() -> None:
 def test_each_live_parameter_changes_what_is_planned_and_every_other_refuses(graph, tmp_path) -> None:
     node = action(graph, tmp_path, stitching='ensemble')
     manifest = load_bundle(tmp_path / 'tiny').manifest
+    in_force = values_in_force(node, manifest)
     for setting in SETTINGS:
-        before = planner_settings(node, manifest)
+        before = planner_settings(node, manifest, in_force)
         value = LIVE.get(setting.name, node.setting(setting.name))
         (result,) = node.set_parameters([Parameter(setting.name, value=value)])
         assert result.successful is setting.live, setting.name
         if setting.live:
             assert node.setting(setting.name) == value
-        changes = planner_settings(node, manifest) != before
+        changes = planner_settings(node, manifest, in_force) != before
         assert changes is (setting.live and setting.name not in ELSEWHERE), setting.name
 
 
@@ -69,7 +70,8 @@ def test_a_prefix_for_a_bundle_without_prefixes_is_refused_loudly(graph, tmp_pat
 
 def test_by_default_a_bundle_without_prefixes_is_stitched_by_ramp(graph, tmp_path) -> None:
     node = action(graph, tmp_path)
-    assert planner_settings(node, load_bundle(tmp_path / 'tiny').manifest).stitching.name == 'ramp'
+    manifest = load_bundle(tmp_path / 'tiny').manifest
+    assert planner_settings(node, manifest, values_in_force(node, manifest)).stitching.name == 'ramp'
 
 
 def test_when_it_becomes_active_the_log_says_what_limits_are_in_force_and_what_is_missing(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vla_ros.action.stamped import stamped
+from vla_ros.action.stamped import outlasting, stamped
 from vla_ros.action.stitch import ExecutingPlan, planned_state
 from vla_ros.types import NANOSECONDS, DoubleArray, JointTrajectory
 
@@ -98,3 +98,15 @@ def test_by_a_clock_that_is_ahead_the_plan_begins_as_it_is(ahead: int):
     plan = stamped(AFTER, BEFORE, AFTER.started + ahead)
     assert plan.stamp == AFTER.started
     assert plan.trajectory is AFTER.trajectory
+
+
+def test_a_brake_holds_until_the_plan_before_would_be_over():
+    """A controller that gets it later than that refuses it, and has nothing left to go on with."""
+    brake = stamped(replace(AFTER, trajectory=motion(0.31, 0.2)), BEFORE, NOW + 300 * MS)
+    held = outlasting(brake, BEFORE)
+    assert held.ends == BEFORE.ends
+    assert held.hold == BEFORE.ends - brake.ends
+    np.testing.assert_array_equal(held.trajectory.positions[-1], held.trajectory.positions[-2])
+    assert not held.trajectory.velocities[-1].any()
+    assert not held.trajectory.accelerations[-1].any()
+    assert outlasting(brake, replace(BEFORE, started=BEFORE.started - NANOSECONDS)) is brake

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 pytest.importorskip('rclpy')
 
@@ -24,6 +25,7 @@ from vla_ros.nodes.action import ActionNode
 from vla_ros.nodes.image_messages import matrix_message
 from vla_ros.nodes.joint_messages import joints_message
 from vla_ros.nodes.messages import nanoseconds, time_message
+from vla_ros.robots import robot_file
 from vla_ros.types import NANOSECONDS, ActionChunk, JointSample, VlaError
 
 
@@ -133,6 +135,23 @@ def test_enabled_and_told_to_go_it_sends_a_whole_plan_that_a_stock_controller_ta
     tokens, thought, joints, noise = bench.policy.seen[-1]
     assert (tokens.rows.shape, thought.rows.shape, noise.shape) == ((4, 3), (1, 5), (8, 2))
     assert joints.positions.tolist() == [0.0, 0.0]
+
+
+def test_given_a_robots_file_that_is_gone_it_goes_on_by_what_was_read_and_still_brakes(
+    graph, tmp_path
+) -> None:
+    content = yaml.safe_load(robot_file('so101').read_text())
+    joints = [{**content['joints'][0], 'name': name} for name in JOINTS]
+    file = tmp_path / 'mine.yaml'
+    file.write_text(yaml.safe_dump({**content, 'name': 'mine', 'joints': joints, 'gripper': None}))
+    bench = Bench(graph, tmp_path, robot=str(file))
+    plan = bench.moving()
+
+    file.unlink()
+    bench.set_time(100.3)  # the joints are too old
+
+    assert is_brake(bench.plans.wait(after=1), plan)
+    assert 'internal_error' not in refusals(bench.node)
 
 
 def test_told_not_to_stamp_plans_it_lets_them_begin_on_arrival(graph, tmp_path) -> None:

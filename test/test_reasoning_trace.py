@@ -156,6 +156,13 @@ SEEN = '<think> i see red cube<loc_001><loc_002>'
         ('. hand: open. asked: touch red cube. red cube is not there.', 'touch red cube<loc_001><loc_002>'),
         ('. hand: open. asked: touch red cube. red cube at<loc_001> too far.', 'touch red cube<loc_001><loc_002>'),
         ('. hand: open. asked: touch red cube. red cube at<loc_001><loc_002>.', 'pick up red cube<loc_001><loc_002>'),
+        ('. hand: open. asked: touch red cube. blue cube at<loc_001><loc_002>.', 'touch red cube<loc_001><loc_002>'),
+        ('. hand: open. asked: touch red cube.', 'touch red cube<loc_001><loc_002>'),
+        ('. hand: open. asked: go home. red cube at<loc_001><loc_002>.', 'go home'),
+        (
+            '. hand: open. asked: put red cube in blue bowl. red cube at<loc_001><loc_002>.',
+            'put red cube in blue bowl<loc_001><loc_002><loc_003><loc_004>',
+        ),
         ('. hand: open. asked: throw things.', 'touch red cube<loc_001><loc_002>'),
         ('. hand: open. asked: go home, then touch red cube. done: nothing.', 'touch red cube<loc_001><loc_002>'),
         ('. hand: open. asked: touch red cube. red cube at<loc_001><loc_002>.', 'touch red cube'),

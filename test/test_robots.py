@@ -143,6 +143,15 @@ def test_a_file_of_ones_own_is_as_good_as_a_name(tmp_path: Path) -> None:
     assert limits_of(str(file)) == tmp_path / 'my_limits.yaml'
 
 
+def test_given_a_file_that_was_changed_it_is_read_again(tmp_path: Path) -> None:
+    """A node that is configured again must not go by the limits of before."""
+    content = yaml.safe_load(robot_file('so101').read_text())
+    file = tmp_path / 'mine.yaml'
+    for limits_file in ('loose.yaml', 'strict.yaml'):
+        file.write_text(yaml.safe_dump({**content, 'name': 'mine', 'limits_file': limits_file}))
+        assert limits_of(str(file)) == tmp_path / limits_file
+
+
 def without(key: str) -> Callable[[dict[str, Any]], None]:
     return lambda content: content.pop(key)
 
@@ -221,6 +230,20 @@ def test_what_is_given_wins_over_the_robot(manifest: Manifest, tmp_path: Path) -
     assert for_robot({'limits_file': 'joint_limits.yaml'}, manifest)['limits_file'] == str(
         config_file('joint_limits.yaml')
     )
+
+
+def test_given_a_start_jump_of_some_joints_the_others_have_that_of_the_robot(manifest: Manifest) -> None:
+    """Not none at all: such a joint would begin each plan where it is measured, behind the one before."""
+    values = for_robot({'start_jump': [0.0, 0.5, 0.0, 0.0, 0.0, 0.0]}, manifest)
+
+    assert values['start_jump'] == [START_JUMP, 0.5, START_JUMP, START_JUMP, START_JUMP, 1.0]
+
+
+def test_given_a_start_jump_for_another_number_of_joints_it_is_refused_though_it_is_0(
+    manifest: Manifest,
+) -> None:
+    with pytest.raises(VlaError, match="'start_jump': expected 1 or 6 values, found 2"):
+        planner_settings(for_robot({'start_jump': [0.0, 0.0]}, manifest), manifest)
 
 
 def test_the_robot_that_is_named_must_be_that_of_the_bundle(manifest: Manifest) -> None:

@@ -198,7 +198,6 @@ def load_robot(robot: str) -> Robot:
     return read_robot(robot_file(robot))
 
 
-@lru_cache(maxsize=32)
 def read_robot(path: Path) -> Robot:
     """The robot that a file describes.
 
@@ -229,7 +228,8 @@ def for_robot(parameters: Mapping[str, Any], manifest: Manifest) -> dict[str, An
     The robot is the one that ``robot`` names, else that of the bundle, if there is a file of that name.
 
     Args:
-        parameters: what was given; an empty ``limits_file`` and a ``start_jump`` of 0 are as good as none.
+        parameters: what was given; an empty ``limits_file`` and a ``start_jump`` of 0, of all joints or of one, are as
+            good as none.
 
     Returns:
         All of them; ``limits_file`` is a path, and '' if there is neither a robot nor a file.
@@ -249,9 +249,11 @@ def for_robot(parameters: Mapping[str, Any], manifest: Manifest) -> dict[str, An
         values['limits_file'] = str(config_file(path.name) if path.parent == Path('.') else path)
     else:
         values['limits_file'] = str(limits_of(robot)) if robot else ''
-    if not any(values.get('start_jump', ())):
-        names = manifest.robot.joints
-        values['start_jump'] = load_robot(robot).start_jumps(names) if robot else [START_JUMP] * len(names)
+    names, jumps = manifest.robot.joints, list(values.get('start_jump', ())) or [0.0]
+    if 0 in jumps and len(jumps) in (1, len(names)):
+        theirs = load_robot(robot).start_jumps(names) if robot else [START_JUMP] * len(names)
+        ours = jumps * len(names) if len(jumps) == 1 else jumps
+        values['start_jump'] = [our or their for our, their in zip(ours, theirs, strict=True)]
     return values
 
 

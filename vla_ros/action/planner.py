@@ -22,7 +22,7 @@ from vla_ros.action.limits import JointLimits
 from vla_ros.action.noise import noise
 from vla_ros.action.shape import ShapeSettings, brake, shape
 from vla_ros.action.slow_down import DURATIONS, slow_down
-from vla_ros.action.stamped import stamped
+from vla_ros.action.stamped import outlasting, stamped
 from vla_ros.action.stitch import (
     ExecutingPlan,
     StitchSettings,
@@ -180,17 +180,20 @@ class Planner:
         refusal = guard.check_brake(trajectory)
         if refusal is not None:
             return refusal
-        if guard.check_path(trajectory) is None:
-            return self._timed(ExecutingPlan(trajectory, starts), joints)
-        ways = (slow_down(self.plan, starts, seconds, dt) for seconds in DURATIONS)
-        way = next((way for way in ways if guard.check_path(way) is None), None)
-        return None if way is None else self._timed(ExecutingPlan(way, starts), joints)
+        if guard.check_path(trajectory) is not None:
+            ways = (slow_down(self.plan, starts, seconds, dt) for seconds in DURATIONS)
+            way = next((way for way in ways if guard.check_path(way) is None), None)
+            if way is None:
+                return None
+            trajectory = way
+        plan = self._timed(ExecutingPlan(trajectory, starts), joints)
+        return outlasting(plan, self.plan) if plan.stamped else plan
 
     def is_moving(self, now: int) -> bool:
         """Whether a plan is being executed."""
         if self.plan is None:
             return False
-        return now < self.plan.started + round(float(self.plan.trajectory.times[-1]) * NANOSECONDS)
+        return now < self.plan.ends - self.plan.hold
 
     def _timed(self, plan: ExecutingPlan, joints: JointSample | None) -> ExecutingPlan:
         """Stamped, if that is wanted and the clock of the joints agrees."""

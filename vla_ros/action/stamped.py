@@ -56,6 +56,27 @@ def stamped(plan: ExecutingPlan, before: ExecutingPlan | None, since: int) -> Ex
     return replace(plan, trajectory=trajectory, started=begins, stamped=True, lead_in=plan.started - begins)
 
 
+def outlasting(plan: ExecutingPlan, before: ExecutingPlan) -> ExecutingPlan:
+    """The same motion, and then at rest until the plan before would be over.
+
+    A controller refuses what has ended by its stamp when it comes, and goes on with the plan before: a brake that comes
+    late must not be lost by that.
+    """
+    hold = before.ends - plan.ends
+    if hold < SHORTEST:
+        return plan
+    rows = plan.trajectory
+    still = np.zeros_like(rows.positions[-1:])
+    trajectory = JointTrajectory(
+        rows.joint_names,
+        np.append(rows.times, rows.times[-1] + hold / NANOSECONDS),
+        np.concatenate([rows.positions, rows.positions[-1:]]),
+        np.concatenate([rows.velocities, still]),
+        np.concatenate([rows.accelerations, still]),
+    )
+    return replace(plan, trajectory=trajectory, hold=hold)
+
+
 def _same(one: PlannedState, other: PlannedState) -> npt.NDArray[np.bool_]:
     """(J,) whether joints are in the same state."""
     gaps = (

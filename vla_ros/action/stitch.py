@@ -39,7 +39,7 @@ class ExecutingPlan:
 
     ``chunks`` are those that are not over, oldest first; a brake has none. ``stamped``: the controller is told
     ``started`` (see ``vla_ros.action.stamped``); otherwise it begins on arrival, foreseen at ``started``.
-    ``lead_in``: nanoseconds at its beginning that only lead up to what is new.
+    ``lead_in``: nanoseconds at its beginning that only lead up to what is new; ``hold``: at its end, at rest only.
     """
 
     trajectory: JointTrajectory
@@ -47,6 +47,12 @@ class ExecutingPlan:
     chunks: tuple[ActionChunk, ...] = ()
     stamped: bool = False
     lead_in: int = 0
+    hold: int = 0
+
+    @property
+    def ends(self) -> int:
+        """When its last point is due, in nanoseconds."""
+        return self.started + round(float(self.trajectory.times[-1]) * NANOSECONDS)
 
     @property
     def stamp(self) -> int:

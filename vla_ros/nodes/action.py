@@ -18,7 +18,7 @@ from vla_ros.action.frozen import FrozenCameras, frozen_sentence
 from vla_ros.action.guard import GuardReason, GuardSettings, Refusal
 from vla_ros.action.limits import absurdities, load_limits
 from vla_ros.action.motion import Distrust, Motion
-from vla_ros.action.planner import Planner, Policy
+from vla_ros.action.planner import Planner, PlannerSettings, Policy
 from vla_ros.action.stitch import ExecutingPlan
 from vla_ros.bundle import Bundle
 from vla_ros.diagnostics import LIMITS_TASK, Level, Report
@@ -72,8 +72,8 @@ class ActionNode(VlaNode):
         self._manifest = bundle.manifest
         self._names = bundle.manifest.robot.joints
         self._cameras = {camera.name: bundle.rows_of((camera.name,)) for camera in bundle.manifest.cameras}
-        self._limits_file = str(values_in_force(self, bundle.manifest)['limits_file'])
-        limits = load_limits(self._limits_file, self._names)
+        self._in_force = values_in_force(self, bundle.manifest)
+        limits = load_limits(self._in_force['limits_file'], self._names)
         for sentence in absurdities(limits):
             self.get_logger().warning(sentence)
         policy = self._make_policy(
@@ -81,9 +81,7 @@ class ActionNode(VlaNode):
         )
         policy.warm_up()
         tell_providers(self, policy.providers)
-        self._planner = Planner(
-            policy, bundle.manifest.chunk, limits, planner_settings(self, bundle.manifest)
-        )
+        self._planner = Planner(policy, bundle.manifest.chunk, limits, self._planner_settings())
         self._trajectories = self.speak(JointTrajectory, 'joint_trajectory', qos.COMMAND)
         self._dry_runs = self.speak(JointTrajectory, 'action/dry_run', qos.COMMAND)
         self._limits = self.speak(DiagnosticArray, 'action/limits', qos.LATCHED)
@@ -149,7 +147,7 @@ class ActionNode(VlaNode):
         if not self.is_active:
             return {}
         values = {
-            'limits_file': self._limits_file,
+            'limits_file': self._in_force['limits_file'],
             'start_jump': str(
                 np.broadcast_to(self._planner.settings.stitch.start_jump, len(self._names)).tolist()
             ),
@@ -234,7 +232,7 @@ class ActionNode(VlaNode):
             self.refuse('clock_went_back', 'the clock jumped; disarmed')
         if self.setting('dry_run'):
             self._motion.hold('dry run')
-        refusal = self._motion.watch(planner_settings(self, self._manifest))
+        refusal = self._motion.watch(self._planner_settings())
         if refusal is not None:
             self._count(refusal)
 
@@ -245,13 +243,16 @@ class ActionNode(VlaNode):
             self._motion.hold(lost)
         return bool(lost)
 
+    def _planner_settings(self) -> PlannerSettings:
+        return planner_settings(self, self._manifest, self._in_force)
+
     def _replan(self, tokens: VisualTokens) -> None:
         """In the worker: one plan, from tokens to the controller."""
         if self._hold_for_peers():
             self.refuse('peer_lost', self.bond.lost)
             return
         begun = self.steady_clock.now().nanoseconds
-        settings = planner_settings(self, self._manifest)
+        settings = self._planner_settings()
         result = self._motion.plan(tokens, settings, self._send_dry if self.setting('dry_run') else None)
         self._hold_for_peers()  # one may have died while the model was thinking
         if isinstance(result, Refusal):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from vla_ros.action import settings
@@ -148,6 +149,11 @@ def values_in_force(node: VlaNode, manifest: Manifest) -> dict[str, Any]:
     return values
 
 
-def planner_settings(node: VlaNode, manifest: Manifest) -> PlannerSettings:
-    """How to plan, by the present values of the node's parameters. See ``vla_ros.action.settings``."""
-    return settings.planner_settings(values_in_force(node, manifest), manifest)
+def planner_settings(node: VlaNode, manifest: Manifest, in_force: Mapping[str, Any]) -> PlannerSettings:
+    """How to plan, by the present values of the live parameters. See ``vla_ros.action.settings``.
+
+    Args:
+        in_force: the others, as ``values_in_force`` gave them once: while the arm moves, nothing depends on files.
+    """
+    live = {setting.name: node.setting(setting.name) for setting in SETTINGS if setting.live}
+    return settings.planner_settings({**in_force, **live}, manifest)

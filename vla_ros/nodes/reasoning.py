@@ -14,6 +14,7 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
+from vla_ros.action.guard import GuardSettings
 from vla_ros.bundle import Bundle, HandSpec
 from vla_ros.nodes import qos
 from vla_ros.nodes.illustration import Illustration
@@ -83,6 +84,7 @@ class _PreemptedError(Exception):
 class _Question:
     order: Order
     tokens: VisualTokens
+    progress: Progress
 
 
 def _make_onnx_reasoner(bundle: Bundle, provider: str, *, allow_fallback: bool) -> Reasoner:
@@ -188,6 +190,8 @@ class ReasoningNode(VlaNode):
 
     def _on_joints(self, message: JointState) -> None:
         assert self._hand is not None  # or nobody would listen
+        if message.name and self._hand.joint not in message.name:
+            return  # of another part of the robot
         self._joints = joints_from_message(message, (self._hand.joint,))
 
     def _ask(self, tokens: VisualTokens) -> None:
@@ -201,7 +205,7 @@ class ReasoningNode(VlaNode):
             return
         self._gate.rate = self.setting('rate')
         if self._gate.admits(tokens.stamp):
-            worker.submit(_Question(order, tokens))
+            worker.submit(_Question(order, tokens, self._progress))
 
     def _think(self, question: _Question) -> None:
         """In the worker: one chain of thought, published token by token."""
@@ -214,7 +218,7 @@ class ReasoningNode(VlaNode):
 
         try:
             on_text('')
-            told = () if self._hand is None else (self._situation(self._hand),)
+            told = () if self._hand is None else (self._situation(self._hand, question.progress),)
             decision, thought = self._reasoner.think(question.tokens, question.order.words, on_text, *told)
             rows = rows_to_act_on(decision, thought, self._manifest.thought.width)
         except _PreemptedError:
@@ -231,13 +235,13 @@ class ReasoningNode(VlaNode):
         seconds = (self.steady_clock.now().nanoseconds - begun) / NANOSECONDS
         self._answer(question, decision, rows, seconds)
 
-    def _situation(self, hand: HandSpec) -> Situation:
+    def _situation(self, hand: HandSpec, progress: Progress) -> Situation:
         """What the robot feels and remembers now; VlaError without fresh joint states."""
         joints, longest = self._joints, self.setting('max_token_age')
         age = math.inf if joints is None else (self.now() - joints.stamp) / NANOSECONDS
-        if joints is None or age > longest:
+        if joints is None or not -GuardSettings.clock_slack <= age <= longest:
             raise VlaError(f'joint_states: expected {hand.joint} of at most {longest} s, found {age:.3f} s')
-        return self._progress.situation(hand, float(joints.positions[0]))
+        return progress.situation(hand, float(joints.positions[0]))
 
     def _answer(self, question: _Question, decision: Decision, rows: FloatArray, seconds: float) -> None:
         stamp = question.tokens.stamp
@@ -245,7 +249,7 @@ class ReasoningNode(VlaNode):
             if self._order is not question.order:
                 self._preempted += 1
                 return
-            self._progress.note(decision)
+            question.progress.note(decision)  # that of before, if it was told anew meanwhile
             self._thoughts.publish(matrix_message(rows, stamp, self._manifest.tag))
             self._decisions.publish(decision_message(decision, stamp, {'thinking [s]': f'{seconds:.3f}'}))
         self._illustration.show(decision, stamp)

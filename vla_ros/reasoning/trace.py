@@ -29,7 +29,7 @@ from vla_ros.types import Decision, Place, Subtask, Verdict
 
 THINK, END_THINK, ANSWER, END_ANSWER = '<think>', '</think>', '<answer>', '</answer>'
 THEN = ', then '
-DONE = ' done: the first.'
+DONE, NOTHING_DONE = ' done: the first.', ' done: nothing.'
 NOT_THERE, TOO_FAR, TOO_BIG = ' is not there', ' too far', ' is too big'
 
 OTHER_REQUESTS: dict[str, tuple[str, str]] = {
@@ -49,6 +49,7 @@ _FORM = re.compile(
     r'^<think>(?P<thinking>[^<]*(?:<loc_[0-9]{1,9}>[^<]*)*)</think>\s*<answer>\s*(?P<verdict>go|refuse|hold):\s*'
     r'(?P<words>[a-z][a-z ]*?)\s*(?P<places>(?:<loc_[0-9]{1,9}>\s*)*)</answer>\s*$'
 )
+_LOOKED_UP = re.compile(r'(?:^ |, )([a-z]+(?: [a-z]+)*) at<')
 _ASKED = re.compile(r'\. hand: [a-z ]+\. asked: (?P<steps>[a-z, ]+)\.')
 
 
@@ -125,7 +126,7 @@ def write(
         return f'{start} {asked}.{END_THINK}{ANSWER} {answer}{END_ANSWER}'
     start += f' {THEN.join(in_words(step) for step in request.steps)}.'
     if len(request.steps) > 1:
-        start += DONE if now.done else ' done: nothing.'
+        start += DONE if now.done else NOTHING_DONE
     if now.done >= len(request.steps):
         raise ValueError(f'done: expected less than {len(request.steps)}, found {now.done}')
     for step in request.steps[now.done :]:
@@ -199,7 +200,7 @@ def read(trace: str, instruction: str, bins: int, camera: str) -> Decision:
 
 
 def _follows(words: str, thinking: str) -> bool:
-    """Whether the step that is answered is the one that was asked for and found to be possible."""
+    """Whether the step that is answered is the one that was asked for, looked up and found to be possible."""
     asked = _ASKED.search(thinking)
     if asked is None:
         # The older form, which knows one subtask only.
@@ -207,7 +208,10 @@ def _follows(words: str, thinking: str) -> bool:
     if any(trouble in thinking[asked.end() :] for trouble in (NOT_THERE, TOO_FAR, TOO_BIG)):
         return False
     steps, now = asked['steps'].split(THEN), int(DONE in thinking)
-    return now < len(steps) and steps[now] == words
+    if now >= len(steps) or steps[now] != words:
+        return False
+    step, looked_up = from_words(words), thinking[asked.end() :].removeprefix(DONE).removeprefix(NOTHING_DONE)
+    return step is not None and _LOOKED_UP.findall(looked_up) == _things(step)
 
 
 def decisive(trace: str) -> Iterator[tuple[int, int]]:

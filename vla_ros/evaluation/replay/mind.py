@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vla_ros.action.guard import GuardSettings
 from vla_ros.bundle import HandSpec
 from vla_ros.evaluation.replay.agenda import Agenda, SimulatedWorker
 from vla_ros.evaluation.replay.model import Model
@@ -255,6 +256,6 @@ def _situation(model: Model, hand: HandSpec, question: _Question) -> Situation:
     """What the robot felt and remembered, as in the node; thoughts are computed one after another."""
     joints, longest = question.joints, model.reasoning.max_token_age
     age = math.inf if joints is None else (question.clock - joints.stamp) / NANOSECONDS
-    if joints is None or age > longest:
+    if joints is None or not -GuardSettings.clock_slack <= age <= longest:
         raise VlaError(f'joint_states: expected {hand.joint} of at most {longest} s, found {age:.3f} s')
     return question.progress.situation(hand, float(joints.positions[model.joints.index(hand.joint)]))

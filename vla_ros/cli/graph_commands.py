@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from vla_ros.cli.terminal import DEFAULT_BUNDLE, Bundle, console, errors, write_json
+from vla_ros.cli.terminal import DEFAULT_BUNDLE, Bundle, Parameters, console, show_error, write_json
 
 IN_ERROR, NO_GRAPH = 1, 2
 """Exit codes of ``status``."""
@@ -27,9 +26,7 @@ def run(
     visualise: Annotated[bool, typer.Option('--visualise', help='Draw for rviz and Foxglove, too.')] = False,
     namespace: str = '',
     enable: Annotated[bool, typer.Option('--enable', help='Let the arm move at once.')] = False,
-    parameters: Annotated[
-        Path | None, typer.Option(help='A ROS parameter file instead of the one that comes along.')
-    ] = None,
+    parameters: Parameters = None,
     logs: Path = Path('out/run'),
 ) -> None:
     """Run the nodes until Ctrl-C, without a launch system."""
@@ -83,9 +80,7 @@ def status(
     else:
         view, elsewhere = watch(console, namespace)
     if not view.told:
-        errors.print(
-            f'[red]error: {escape(hints(namespace, elsewhere))}[/red]', soft_wrap=True, highlight=False
-        )
+        show_error(hints(namespace, elsewhere))
         raise typer.Exit(NO_GRAPH)
     write_json(json_file, as_json(view))
     if view.is_in_error:

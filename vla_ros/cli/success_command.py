@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-DEFAULT_BUNDLE = 'tabletop'
+from vla_ros.cli.terminal import DEFAULT_BUNDLE, Bundle, JsonFile, console, show_numbers, write_json
 
 
 def success(
@@ -25,9 +25,7 @@ def success(
         Path | None,
         typer.Option(help='YAML: task -> templates with {object}, {target}, {direction}, {other}, {into}.'),
     ] = None,
-    bundle: Annotated[
-        str, typer.Option(help='Folder of a model bundle, or the name of one that comes along.')
-    ] = DEFAULT_BUNDLE,
+    bundle: Bundle = DEFAULT_BUNDLE,
     expert: Annotated[
         bool, typer.Option('--expert', help='The scripted expert in the place of the model (offline only).')
     ] = False,
@@ -36,12 +34,9 @@ def success(
     delay: Annotated[
         float, typer.Option(min=0.0, max=1.0, help='From camera to motion in s (offline only).')
     ] = 0.1,
-    json_file: Annotated[
-        Path | None, typer.Option('--json', help='Also write the numbers to this file.')
-    ] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Closed-loop success on held-out scenes with held-out words."""
-    from vla_ros.cli import console, show_numbers, write_json
     from vla_ros.evaluation.episodes import chosen_tasks, list_episodes
     from vla_ros.evaluation.success import report
     from vla_ros.evaluation.wordings import HELD_OUT, HELD_OUT_TASKS, held_out_wordings, load_wordings

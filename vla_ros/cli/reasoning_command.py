@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from vla_ros.cli.terminal import DEFAULT_BUNDLE, Bundle, JsonFile, console, show_numbers, write_json
+from vla_ros.cli.terminal import DEFAULT_BUNDLE, Bundle, JsonFile, Wordings, console, show_numbers, write_json
 
 SHOWN = (
     *('well_formed', 'subtask_accuracy', 'verdict_accuracy', 'refusal_recall', 'refusal_reason_accuracy'),
@@ -21,9 +20,7 @@ def reasoning(
     seed: Annotated[
         int, typer.Option(min=0, help='Order i of a task is given in the scene of seed + i.')
     ] = 1_000_000,
-    wordings: Annotated[
-        Path | None, typer.Option(help='YAML: task -> templates with {object}, {target}.')
-    ] = None,
+    wordings: Wordings = None,
     bundle: Bundle = DEFAULT_BUNDLE,
     json_file: JsonFile = None,
 ) -> None:

@@ -11,6 +11,7 @@ from vla_ros.cli.terminal import (
     DEFAULT_BUNDLE,
     Bundle,
     JsonFile,
+    Namespace,
     Parameters,
     console,
     show_error,
@@ -51,7 +52,7 @@ def replay(
     start: Annotated[float, typer.Option(min=0.0, help='Seconds into the bag.')] = 0.0,
     duration: Annotated[float | None, typer.Option(min=0.0, help='Seconds; without it to the end.')] = None,
     loops: Annotated[int, typer.Option(min=1, help='How often, one after another.')] = 1,
-    namespace: Annotated[str, typer.Option(help='In which the nodes ran.')] = '',
+    namespace: Namespace = '',
     remap: Annotated[
         list[str] | None, typer.Option(help="'camera/front/image_raw:=/the/topic/in/the/bag'; repeatable.")
     ] = None,

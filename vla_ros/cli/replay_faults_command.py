@@ -12,6 +12,7 @@ from vla_ros.cli.terminal import (
     DEFAULT_BUNDLE,
     Bundle,
     JsonFile,
+    Namespace,
     Parameters,
     console,
     show_error,
@@ -30,7 +31,7 @@ def replay_faults(
     ] = None,
     start: Annotated[float, typer.Option(min=0.0, help='Seconds into the bag.')] = 0.0,
     duration: Annotated[float | None, typer.Option(min=0.0, help='Seconds; without it to the end.')] = None,
-    namespace: Annotated[str, typer.Option(help='In which the nodes ran.')] = '',
+    namespace: Namespace = '',
     remap: Annotated[
         list[str] | None, typer.Option(help="'camera/front/image_raw:=/the/topic/in/the/bag'; repeatable.")
     ] = None,
@@ -38,8 +39,8 @@ def replay_faults(
 ) -> None:
     """Replay a bag with faults where its arm moves: seconds to rest, false holds, agreement of decisions.
 
-    Exit code 0 if the arm rests in time each time and does without faults what was recorded, 1 if not, 2 if it cannot
-    be done.
+    Exit code 0 if the arm rests in time each time and does without faults what was recorded, 1 if not, 2 if it
+    cannot be done.
     """
     from dataclasses import replace
 

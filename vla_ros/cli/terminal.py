@@ -20,6 +20,11 @@ Bundle = Annotated[str, typer.Option(help='Folder of a model bundle, or the name
 Parameters = Annotated[
     Path | None, typer.Option(help='A ROS parameter file instead of the one that comes along.')
 ]
+Namespace = Annotated[str, typer.Option(help='In which the nodes and topics are.')]
+Wordings = Annotated[
+    Path | None,
+    typer.Option(help='YAML: task -> templates with {object}, {target}, {direction}, {other}, {into}.'),
+]
 JsonFile = Annotated[Path | None, typer.Option('--json', help='Also write the numbers to this file.')]
 
 DEFAULT_BUNDLE = 'tabletop'

@@ -32,7 +32,7 @@ def held_out_wordings() -> dict[str, tuple[str, ...]]:
         VlaError: as ``load_wordings``, or a task that stands in both files.
     """
     found = load_wordings(HELD_OUT)
-    more = load_wordings(HELD_OUT_TASKS) if HELD_OUT_TASKS.is_file() else {}
+    more = load_wordings(HELD_OUT_TASKS)
     if twice := sorted(set(found) & set(more)):
         raise VlaError(f'{HELD_OUT_TASKS}: expected other tasks than {HELD_OUT.name} has, found {twice}')
     return found | more

@@ -13,12 +13,13 @@ import typer
 
 from vla_ros.training import language_commands
 from vla_ros.training.loop import Schedule
-from vla_ros.training.options import WORK, Batch, Out, Rate, Steps, Workers, show
+from vla_ros.training.options import WORK, Batch, Count, Out, Rate, Steps, Test, Workers, show
 
 app = typer.Typer(
     no_args_is_help=True, help='Train the reference model, stage by stage; `all` runs the whole road.'
 )
 
+Bundle = Annotated[Path, typer.Option(help='of the bundle')]
 Start = Annotated[Path | None, typer.Option(help='a bundle to go on from, instead of random weights')]
 Shares = Annotated[
     list[str] | None,
@@ -28,7 +29,7 @@ Shares = Annotated[
 BUNDLE = Path('models/tabletop')
 
 
-def snapshots(out: Out = WORK, count: int = 8000, test: int = 1000, workers: Workers = 2) -> None:
+def snapshots(out: Out = WORK, count: Count = 8000, test: Test = 1000, workers: Workers = 2) -> None:
     """Render labelled pictures of random scenes."""
     from vla_ros.training import stages
 
@@ -69,7 +70,7 @@ def language(
 
 
 def demonstrations(
-    out: Out = WORK, count: int = 1500, test: int = 60, workers: Workers = 2, share: Shares = None
+    out: Out = WORK, count: Count = 1500, test: Test = 60, workers: Workers = 2, share: Shares = None
 ) -> None:
     """Record the scripted expert at all tasks."""
     from vla_ros.training import requests, stages
@@ -92,8 +93,8 @@ def action(
 
 def rollouts(
     out: Out = WORK,
-    folder: Path = BUNDLE,
-    count: int = 160,
+    folder: Bundle = BUNDLE,
+    count: Annotated[int, typer.Option(min=1, help='episodes')] = 160,
     seed: Annotated[int, typer.Option(help='of the first scene')] = 200_000,
     workers: Workers = 2,
     share: Shares = None,
@@ -104,14 +105,18 @@ def rollouts(
     stages.collect_rollouts(out, folder, count, seed, workers, requests.shares_from(share))
 
 
-def bundle(out: Out = WORK, folder: Path = BUNDLE, name: str = 'tabletop') -> None:
+def bundle(
+    out: Out = WORK,
+    folder: Bundle = BUNDLE,
+    name: Annotated[str, typer.Option(help='of the bundle, in its manifest')] = 'tabletop',
+) -> None:
     """Export to ONNX, compare with PyTorch, and write the bundle that the nodes load."""
     from vla_ros.training import assemble
 
     show(assemble.summary(assemble.assemble(out, folder, name)))
 
 
-def everything(out: Out = WORK, folder: Path = BUNDLE, workers: Workers = 2) -> None:
+def everything(out: Out = WORK, folder: Bundle = BUNDLE, workers: Workers = 2) -> None:
     """Every stage in order, from nothing to a bundle."""
     snapshots(out, workers=workers)
     demonstrations(out, workers=workers)

@@ -13,6 +13,8 @@ Workers = Annotated[int, typer.Option(min=1, help='processes that simulate')]
 Steps = Annotated[int, typer.Option(min=1, help='optimiser steps')]
 Batch = Annotated[int, typer.Option(min=1, help='samples a step')]
 Rate = Annotated[float, typer.Option(min=0.0, help='peak learning rate')]
+Count = Annotated[int, typer.Option(min=1, help='how many for training')]
+Test = Annotated[int, typer.Option(min=1, help='how many for testing, from seeds of their own')]
 
 WORK = Path('out/train')
 

@@ -12,6 +12,7 @@ transformers = pytest.importorskip('transformers')
 
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
+from tiny_eyes import tiny_eyes  # noqa: E402
 
 from vla_ros.reasoning.prompt import prompt  # noqa: E402
 from vla_ros.reasoning.subtask import DIRECTIONS  # noqa: E402
@@ -56,20 +57,8 @@ def tokenizer(truth):  # type: ignore[no-untyped-def]
 
 @pytest.fixture(scope='module')
 def llava(tokenizer):  # type: ignore[no-untyped-def]
-    torch.manual_seed(0)
-    vision = transformers.SiglipVisionModel(
-        transformers.SiglipVisionConfig(
-            hidden_size=24,
-            intermediate_size=48,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            image_size=32,
-            patch_size=16,
-        )
-    )
-    return build_llava(
-        LanguageSize(width=32, layers=2, heads=2, feed_forward=64), vision, tokenizer, 4
-    ).eval()
+    eyes = tiny_eyes()
+    return build_llava(LanguageSize(width=32, layers=2, heads=2, feed_forward=64), eyes, tokenizer, 4).eval()
 
 
 @torch.no_grad()

@@ -18,6 +18,7 @@ pytest.importorskip('peft')
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from peft import PeftModel  # noqa: E402
+from tiny_eyes import tiny_eyes  # noqa: E402
 
 from vla_ros.bundle import sha256  # noqa: E402
 from vla_ros.reasoning.subtask import DIRECTIONS  # noqa: E402
@@ -73,17 +74,9 @@ def tokenizer():  # type: ignore[no-untyped-def]
 
 @pytest.fixture(scope='module')
 def llava(tokenizer):  # type: ignore[no-untyped-def]
-    torch.manual_seed(0)
-    config = transformers.SiglipVisionConfig(
-        hidden_size=24,
-        intermediate_size=48,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        image_size=32,
-        patch_size=16,
-    )
+    eyes = tiny_eyes()
     size = LanguageSize(width=64, layers=2, heads=2, feed_forward=128)
-    return build_llava(size, transformers.SiglipVisionModel(config), tokenizer, 4).eval()
+    return build_llava(size, eyes, tokenizer, 4).eval()
 
 
 def _pairs(tokenizer, count: int = 6) -> Pairs:  # type: ignore[no-untyped-def]

@@ -75,7 +75,7 @@ def wrong_place(rng: np.random.Generator, trace: str, bins: int) -> str:
     right = _PLACE.findall(conclusion)[0]
     options = [place for place in _PLACE.findall(scene) if place != right]
     if not options:
-        x, y = ((int(bin) + 0.5) / bins for bin in re.findall(r'\d+', right))
+        x, y = ((int(number) + 0.5) / bins for number in re.findall(r'\d+', right))
         angle = rng.uniform(0, 2 * np.pi)
         far = FARTHEST_MISS * np.array([np.cos(angle), np.sin(angle)])
         options = [location(float((x + far[0]) % 1), float((y + far[1]) % 1), bins)]

@@ -29,6 +29,7 @@ venv:
 
 lint: venv
 	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m pytest -q test/test_walls.py
 

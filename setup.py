@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 
 PACKAGE = 'vla_ros'
 HERE = Path(__file__).resolve().parent
-SHARED_FOLDERS = ('launch', 'config', 'models', 'rviz')
+SHARED_FOLDERS = ('launch', 'config', 'models')
 TESTS = ['hypothesis', 'pytest', 'pytest-timeout']
 EXECUTABLES = (
     'simulator',

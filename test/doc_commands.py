@@ -29,6 +29,7 @@ NEEDS = (
     (r'README.md', r'make (demo|test)', 'nothing: .ci/run begins with it'),
     (r'.*', r'vla_ros train .*', 'hours; each stage has tests of its own'),
     (r'training.md', r'vla_ros .*models/mine.*', "a bundle of one's own"),
+    (r'training.md', r'vla_ros eval language .*', 'what hours of `vla_ros train` leave in out/train'),
     (
         r'replay.md',
         r'vla_ros replay .*--(remap|namespace) .*',
@@ -42,7 +43,8 @@ NEEDS = (
         'nothing: test/test_security_policy.py compares the files',
     ),
 )
-EPISODES = '3'  # instead of those that the numbers in the pages are of
+EPISODES = {'success': '3', 'reasoning': '11'}
+"""Instead of those that the numbers in the pages are of; one a task at least."""
 PART = '14'  # seconds of the bag: two of the four orders
 MAY_DIFFER = re.compile(r'vla_ros (eval )?replay .*')
 """These end with 1 if a busy machine recorded something else than the model gives in lockstep."""
@@ -98,7 +100,7 @@ def as_run(words: tuple[str, ...]) -> list[str]:
     """The command as it is run here: on a part of the bag of the demonstration, for a few episodes."""
     found = ['out/demo/bag' if word in ('BAG', 'kitchen') else word for word in words]
     if '--episodes' in found:
-        found[found.index('--episodes') + 1] = EPISODES
+        found[found.index('--episodes') + 1] = EPISODES[found[2]]
     if 'replay' in found[:3] and not {'--fault', '--duration'} & set(found):
         found += ['--duration', PART]
     return found

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import run
 
 from vla_ros import cli
 from vla_ros.bundle import load_bundle, sha256, write_manifest
@@ -49,16 +50,6 @@ MANIFEST: dict[str, Any] = {
     'provenance': {'command': 'a test'},
     'metrics': {},
 }
-
-
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    """Run the command line in this process; its exit code."""
-    monkeypatch.setattr(sys, 'argv', ['vla_ros', *map(str, arguments)])
-    try:
-        cli.main()
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
 
 
 @pytest.fixture

@@ -71,19 +71,17 @@ def problem(words: list[str], root: Any) -> str:
 
 def training_stages() -> dict[str, set[str]]:
     """The commands of training's app and their options, read from the source: to import it takes torch, and long."""
-    stages = {}
     folder = ROOT / 'vla_ros' / 'training'
     trees = [
         ast.parse((folder / name).read_text(encoding='utf-8')) for name in ('cli.py', 'language_commands.py')
     ]
-    for function in (statement for tree in trees for statement in tree.body):
-        for call in getattr(function, 'decorator_list', ()):
-            if ast.unparse(call).startswith('app.command('):
-                name = next(
-                    (ast.literal_eval(k.value) for k in call.keywords if k.arg == 'name'), function.name
-                )
-                stages[name] = {f'--{argument.arg.replace("_", "-")}' for argument in function.args.args}
-    return stages
+    functions = [one for tree in trees for one in tree.body if isinstance(one, ast.FunctionDef)]
+    return {
+        {'everything': 'all'}.get(function.name, function.name): {
+            f'--{argument.arg.replace("_", "-")}' for argument in function.args.args
+        }
+        for function in functions
+    }
 
 
 @pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)

@@ -59,12 +59,12 @@ def trace_of(where: dict[str, tuple[float, float]], conclusion: str) -> str:
 
 
 @pytest.fixture(scope='module')
-def order():  # type: ignore[no-untyped-def]
+def order():
     return list_orders(12, 900_000, WORDINGS)[0]
 
 
 @pytest.fixture(scope='module')
-def where(order):  # type: ignore[no-untyped-def]
+def where(order):
     return places(World(order.scene(), np.random.default_rng([order.seed, 11])))
 
 
@@ -73,7 +73,7 @@ def go(where: dict[str, tuple[float, float]], name: str) -> str:
     return f'asked: touch {name}. it is at{at}.</think><answer> go: touch {name}{at}</answer>'
 
 
-def test_a_true_thought_is_right_in_everything(order, where) -> None:  # type: ignore[no-untyped-def]
+def test_a_true_thought_is_right_in_everything(order, where) -> None:
     found = judge(order, brain(trace_of(where, go(where, order.wanted))), BINS)
     assert found.well_formed and found.verdict_right and found.subtask_right
     assert not found.refused and not found.missing and not found.invented
@@ -83,14 +83,14 @@ def test_a_true_thought_is_right_in_everything(order, where) -> None:  # type: i
     )  # one thousandth of the image is less than half a millimetre near the middle
 
 
-def test_an_object_left_out_and_one_invented_are_both_named(order, where) -> None:  # type: ignore[no-untyped-def]
+def test_an_object_left_out_and_one_invented_are_both_named(order, where) -> None:
     other = next(name for name in where if name != order.wanted)
     seen = {name: place for name, place in where.items() if name != other} | {'grey ball': (0.5, 0.5)}
     found = judge(order, brain(trace_of(seen, go(where, order.wanted))), BINS)
     assert (found.missing, found.invented) == ((other,), ('grey ball',))
 
 
-def test_the_wrong_object_is_the_wrong_subtask_and_a_refusal_is_a_false_one(order, where) -> None:  # type: ignore[no-untyped-def]
+def test_the_wrong_object_is_the_wrong_subtask_and_a_refusal_is_a_false_one(order, where) -> None:
     other = next(name for name in where if name != order.wanted)
     wrong = judge(order, brain(trace_of(where, go(where, other))), BINS)
     assert wrong.verdict_right and not wrong.subtask_right
@@ -101,7 +101,7 @@ def test_the_wrong_object_is_the_wrong_subtask_and_a_refusal_is_a_false_one(orde
     assert not broken.well_formed and not broken.verdict_right and not broken.refused
 
 
-def test_an_impossible_order_is_right_when_refused_for_the_true_reason(order, where) -> None:  # type: ignore[no-untyped-def]
+def test_an_impossible_order_is_right_when_refused_for_the_true_reason(order, where) -> None:
     missing = replace(order, task='no_such_object', wanted='grey ball')
     tail = 'asked: touch grey ball. it is not there.</think><answer> refuse: there is no grey ball</answer>'
     true = judge(missing, brain(trace_of(where, tail)), BINS)
@@ -120,7 +120,7 @@ def test_an_impossible_order_is_right_when_refused_for_the_true_reason(order, wh
     assert report['by_task']['no_such_object']['orders'] == 3
 
 
-def test_a_line_of_sight_meets_the_table_where_the_camera_sees_that_point(order) -> None:  # type: ignore[no-untyped-def]
+def test_a_line_of_sight_meets_the_table_where_the_camera_sees_that_point(order) -> None:
     world = World(order.scene(), np.random.default_rng(0))
     camera = Camera(world.model, 'front', *FRONT_SIZE, scene=world.scene)
     for point in ((0.15, 0.1, 0.0), (0.3, -0.12, 0.02)):
@@ -140,7 +140,7 @@ def test_orders_are_shared_by_the_tasks_that_there_are_words_for() -> None:
 
 
 @pytest.mark.parametrize('task', TASKS)
-def test_what_must_be_refused_is_known_with_its_reasons(task: str, order) -> None:  # type: ignore[no-untyped-def]
+def test_what_must_be_refused_is_known_with_its_reasons(task: str, order) -> None:
     asked = replace(order, task=task)
     assert (task in REASONS) == getattr(asked, 'impossible', task == 'no_such_object')
     assert all(REASONS.get(task, ('any',)))

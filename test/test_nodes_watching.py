@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from command_line import run
 
 pytest.importorskip('rclpy')
 
@@ -17,7 +17,6 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from steady_action import Steady
 
-from vla_ros import cli
 from vla_ros.diagnostics import HARDWARE_ID, Level
 from vla_ros.nodes import qos
 from vla_ros.nodes.action import ActionNode
@@ -66,15 +65,6 @@ def statuses(ear: Ear, node: str, fits: Any = lambda _: True) -> dict[str, Any]:
 
     message = ear.wait(lambda m: m.status[0].name.startswith(f'{node}: ') and fits(named(m)))
     return named(message)
-
-
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, 'argv', ['vla_ros', *map(str, arguments)])
-    try:
-        cli.main()
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
 
 
 def test_a_node_tells_once_a_second_of_itself_first_and_of_each_topic_as_a_task(graph, bundle) -> None:

@@ -24,7 +24,6 @@ SOURCES = (
     'launch',
     'config',
     'models',
-    'rviz',
     'resource',
     'vla_ros',
     'package.xml',

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
+import command_line
 import pytest
 from replay_bags import GO, NO, Swing, make_model, ros_messages, write_bag
-
-from vla_ros import cli
 
 
 @pytest.fixture(scope='module')
@@ -24,12 +22,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def run(*arguments: object, speed: float = 0.4) -> int:
         monkeypatch.setattr('vla_ros.evaluation.replay.model.load_model', lambda *_: make_model(Swing(speed)))
-        monkeypatch.setattr(sys, 'argv', ['vla_ros', 'replay', *map(str, arguments)])
-        try:
-            cli.main()
-        except SystemExit as ended:
-            return int(ended.code or 0)
-        return 0
+        return command_line.run(monkeypatch, 'replay', *arguments)
 
     return run
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import command_line
 import numpy as np
 import pytest
 from replay_bags import GO, NO, make_model, ros_messages, stream, write_bag
 
-from vla_ros import cli
 from vla_ros.evaluation.recording import Recording
 from vla_ros.evaluation.replay.faults import KINDS, inject
 from vla_ros.evaluation.replay.lockstep import lockstep
@@ -130,12 +129,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def run(*arguments: object, **settings: Any) -> int:
         monkeypatch.setattr('vla_ros.evaluation.replay.model.load_model', lambda *_: make_model(**settings))
-        monkeypatch.setattr(sys, 'argv', ['vla_ros', 'eval', 'replay', *map(str, arguments)])
-        try:
-            cli.main()
-        except SystemExit as ended:
-            return int(ended.code or 0)
-        return 0
+        return command_line.run(monkeypatch, 'eval', 'replay', *arguments)
 
     return run
 

@@ -18,7 +18,6 @@ from vla_ros.sim.world import World
 from vla_ros.types import VlaError
 
 KINEMATICS = Kinematics()
-CLOSED_REST = np.array([*REST_POSE[:5], GRIPPER_CLOSED])
 
 
 def touch(scene_seed: int, index: int = 0) -> tuple[World, Task]:

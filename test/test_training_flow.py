@@ -30,7 +30,7 @@ class Straight(FlowHead):
         super().__init__(SMALL)
         self.goal, self.start = goal, start
 
-    def forward(self, noisy, time, tokens, thought, state):  # type: ignore[no-untyped-def]
+    def forward(self, noisy, time, tokens, thought, state):
         return self.goal - self.start
 
 

@@ -12,6 +12,7 @@ transformers = pytest.importorskip('transformers')
 
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
+from tiny_eyes import tiny_eyes  # noqa: E402
 
 from vla_ros.reasoning.prompt import prompt  # noqa: E402
 from vla_ros.reasoning.subtask import DIRECTIONS  # noqa: E402
@@ -48,32 +49,20 @@ def truth() -> Truth:
 
 
 @pytest.fixture(scope='module')
-def tokenizer(truth):  # type: ignore[no-untyped-def]
+def tokenizer(truth):
     rng = np.random.default_rng(0)
     said = [drawn(rng, truth, i, BINS) for i in range(200)]
     return train_tokenizer([one.prompt(BINS) + one.trace for one in said], BINS, 680)
 
 
 @pytest.fixture(scope='module')
-def llava(tokenizer):  # type: ignore[no-untyped-def]
-    torch.manual_seed(0)
-    vision = transformers.SiglipVisionModel(
-        transformers.SiglipVisionConfig(
-            hidden_size=24,
-            intermediate_size=48,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            image_size=32,
-            patch_size=16,
-        )
-    )
-    return build_llava(
-        LanguageSize(width=32, layers=2, heads=2, feed_forward=64), vision, tokenizer, 4
-    ).eval()
+def llava(tokenizer):
+    eyes = tiny_eyes()
+    return build_llava(LanguageSize(width=32, layers=2, heads=2, feed_forward=64), eyes, tokenizer, 4).eval()
 
 
 @torch.no_grad()
-def test_decoding_with_the_cache_equals_reading_it_all_at_once(llava) -> None:  # type: ignore[no-untyped-def]
+def test_decoding_with_the_cache_equals_reading_it_all_at_once(llava) -> None:
     decoder = CachedDecoder(llava)
     visual, ids = torch.randn(4, 24), torch.randint(10, 400, (9,))
     logits, hidden, _ = decoder(visual, ids, empty_cache(llava))
@@ -85,7 +74,7 @@ def test_decoding_with_the_cache_equals_reading_it_all_at_once(llava) -> None:  
 
 
 @torch.no_grad()
-def test_the_decoder_equals_transformers_llava(llava) -> None:  # type: ignore[no-untyped-def]
+def test_the_decoder_equals_transformers_llava(llava) -> None:
     pixels, ids = torch.randn(1, 3, 32, 32), torch.randint(10, 400, (7,))
     image = torch.full((4,), llava.config.image_token_index)
     expected = llava(input_ids=torch.cat([image, ids])[None], pixel_values=pixels).logits[0, -1]
@@ -109,7 +98,7 @@ def test_rotary_positions_are_relative(first: int, second: int, shift: int) -> N
     assert score(first, second) == pytest.approx(score(first + shift, second + shift), abs=2e-3)
 
 
-def test_special_tokens_are_one_token_each_and_text_survives(tokenizer) -> None:  # type: ignore[no-untyped-def]
+def test_special_tokens_are_one_token_each_and_text_survives(tokenizer) -> None:
     text = prompt('Touch the façade!') + write(
         [Sighting('red cube', 0.1, 0.9)], Request((Subtask('touch', 'red cube'),)), BINS
     )
@@ -128,7 +117,7 @@ def test_special_tokens_are_one_token_each_and_text_survives(tokenizer) -> None:
         assert ids.count(tokenizer.convert_tokens_to_ids(token)) >= 1
 
 
-def test_what_is_said_is_thought_as_it_is_true_of_the_scene(truth) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_said_is_thought_as_it_is_true_of_the_scene(truth) -> None:
     rng = np.random.default_rng(1)
     verdicts = []
     for scene in range(200):
@@ -147,7 +136,7 @@ def test_what_is_said_is_thought_as_it_is_true_of_the_scene(truth) -> None:  # t
     assert 0.0 < np.mean([v is Verdict.UNSURE for v in verdicts]) < 0.1
 
 
-def test_the_words_that_decide_count_most_and_the_scene_least(tokenizer) -> None:  # type: ignore[no-untyped-def]
+def test_the_words_that_decide_count_most_and_the_scene_least(tokenizer) -> None:
     trace = write([Sighting('red cube', 0.1, 0.9)], Request((Subtask('touch', 'red cube'),)), BINS)
     counted = dict(zip(tokenizer(trace)['input_ids'], weights(tokenizer, trace)))
     ids = tokenizer.convert_tokens_to_ids
@@ -199,7 +188,7 @@ def test_pointing_costs_nothing_when_all_attention_goes_where_it_should() -> Non
     assert float(pointing_loss(looks, patches)) == pytest.approx(np.log(4), abs=1e-4)
 
 
-def test_the_loss_learns_from_places_and_pointing_alike(llava, tokenizer) -> None:  # type: ignore[no-untyped-def]
+def test_the_loss_learns_from_places_and_pointing_alike(llava, tokenizer) -> None:
     trainer = LanguageTrainer(copy.deepcopy(llava), locations(tokenizer))
     trace = write([Sighting('red cube', 0.1, 0.9)], Request((Subtask('touch', 'red cube'),)), BINS)
     ids = tokenizer(prompt('touch it') + trace)['input_ids']

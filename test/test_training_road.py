@@ -31,7 +31,7 @@ def schedule(steps: int, rate: float = 1e-2) -> Schedule:
 
 
 @pytest.fixture(scope='module')
-def out(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+def out(tmp_path_factory: pytest.TempPathFactory):
     """A folder with a tiny corpus and its tokenizer."""
     folder = tmp_path_factory.mktemp('road')
     book = folder / 'corpus' / 'packages' / 'book'

@@ -38,17 +38,17 @@ TEXTS = [dialogue.text for dialogue in dialogues(60, 400_000)]
 
 
 @pytest.fixture(scope='module')
-def tokenizer():  # type: ignore[no-untyped-def]
+def tokenizer():
     return train_tokenizer(TEXTS, 16, 720)
 
 
 @pytest.fixture(scope='module')
-def decoder(tokenizer):  # type: ignore[no-untyped-def]
+def decoder(tokenizer):
     torch.manual_seed(0)
     return new_decoder(SIZE, tokenizer).eval()
 
 
-def test_special_tokens_of_actions_and_documents_are_one_token_each(tokenizer) -> None:  # type: ignore[no-untyped-def]
+def test_special_tokens_of_actions_and_documents_are_one_token_each(tokenizer) -> None:
     ids = tokenizer(f'<act_000><act_255>{BOUNDARY}<loc_003>')['input_ids']
     assert tokenizer.convert_ids_to_tokens(ids) == ['<act_000>', '<act_255>', BOUNDARY, '<loc_003>']
 
@@ -76,7 +76,7 @@ def test_packing_keeps_every_token_in_order_and_begins_positions_anew_with_each_
 
 
 @torch.no_grad()
-def test_no_token_attends_to_another_document(decoder, tokenizer) -> None:  # type: ignore[no-untyped-def]
+def test_no_token_attends_to_another_document(decoder, tokenizer) -> None:
     boundary = tokenizer.convert_tokens_to_ids(BOUNDARY)
     first, second = token_stream(['a red cube'], tokenizer), token_stream(['pick it up'], tokenizer)
     other = np.where(first == boundary, boundary, first[::-1])
@@ -85,7 +85,7 @@ def test_no_token_attends_to_another_document(decoder, tokenizer) -> None:  # ty
     )
     alone = pack(second, len(second), boundary)
 
-    def logits(packed):  # type: ignore[no-untyped-def]
+    def logits(packed):
         return decoder(
             input_ids=torch.from_numpy(packed.ids),
             position_ids=torch.from_numpy(packed.positions),
@@ -100,7 +100,7 @@ def test_no_token_attends_to_another_document(decoder, tokenizer) -> None:  # ty
 @given(st.integers(1, 15), st.integers(0, 2**32 - 1))
 @settings(max_examples=20, deadline=None)
 @torch.no_grad()
-def test_later_tokens_do_not_change_earlier_logits(decoder, cut: int, seed: int) -> None:  # type: ignore[no-untyped-def]
+def test_later_tokens_do_not_change_earlier_logits(decoder, cut: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     ids = torch.randint(0, 700, (1, 16), generator=generator)
     changed = ids.clone()
@@ -112,7 +112,7 @@ def test_later_tokens_do_not_change_earlier_logits(decoder, cut: int, seed: int)
 @given(st.integers(1, 15), st.integers(0, 2**32 - 1))
 @settings(max_examples=20, deadline=None)
 @torch.no_grad()
-def test_cached_decoding_equals_a_full_forward(decoder, cut: int, seed: int) -> None:  # type: ignore[no-untyped-def]
+def test_cached_decoding_equals_a_full_forward(decoder, cut: int, seed: int) -> None:
     ids = torch.randint(0, 700, (1, 16), generator=torch.Generator().manual_seed(seed))
     full = decoder(input_ids=ids, use_cache=False).logits
     read = decoder(input_ids=ids[:, :cut], use_cache=True)
@@ -127,7 +127,7 @@ def test_cached_decoding_equals_a_full_forward(decoder, cut: int, seed: int) -> 
 @settings(max_examples=30, deadline=None)
 def test_scores_of_the_decoders_rotary_positions_depend_on_the_distance_alone(
     decoder, m: int, n: int, shift: int
-) -> None:  # type: ignore[no-untyped-def]
+) -> None:
     query, key = torch.randn(2, 1, 1, 1, 16, generator=torch.Generator().manual_seed(1))
 
     def score(first: int, second: int) -> float:
@@ -140,7 +140,7 @@ def test_scores_of_the_decoders_rotary_positions_depend_on_the_distance_alone(
 
 
 @torch.no_grad()
-def test_the_loss_is_the_mean_negative_log_probability_of_the_labels(decoder, tokenizer) -> None:  # type: ignore[no-untyped-def]
+def test_the_loss_is_the_mean_negative_log_probability_of_the_labels(decoder, tokenizer) -> None:
     rows = pack(token_stream(TEXTS[:4], tokenizer), 32, tokenizer.convert_tokens_to_ids(BOUNDARY))
     ids, positions, labels = (torch.from_numpy(x) for x in (rows.ids, rows.positions, rows.labels))
     scores = decoder(input_ids=ids, position_ids=positions, use_cache=False).logits.log_softmax(-1)
@@ -160,7 +160,7 @@ def test_the_loss_is_the_mean_negative_log_probability_of_the_labels(decoder, to
 
 def test_a_checkpoint_is_read_back_and_another_tokenizer_is_refused(
     decoder, tokenizer, tmp_path: Path
-) -> None:  # type: ignore[no-untyped-def]
+) -> None:
     save_decoder(decoder, tokenizer, tmp_path / 'cpt')
     ids = torch.arange(12)[None]
     torch.testing.assert_close(load_decoder(tmp_path / 'cpt', tokenizer)(ids).logits, decoder(ids).logits)
@@ -173,7 +173,7 @@ def test_a_checkpoint_is_read_back_and_another_tokenizer_is_refused(
 
 def test_fine_tuning_goes_on_from_the_last_stage_of_the_right_size(
     decoder, tokenizer, tmp_path: Path
-) -> None:  # type: ignore[no-untyped-def]
+) -> None:
     assert foundation(tmp_path, tokenizer, SIZE) is None
     save_decoder(decoder, tokenizer, tmp_path / 'pretrain')
     later = copy.deepcopy(decoder)
@@ -191,7 +191,7 @@ def test_fine_tuning_goes_on_from_the_last_stage_of_the_right_size(
 @torch.no_grad()
 def test_scaled_positions_keep_the_weights_and_read_twice_as_far(
     decoder, tokenizer, tmp_path: Path, scaling: str, monkeypatch: pytest.MonkeyPatch
-) -> None:  # type: ignore[no-untyped-def]
+) -> None:
     monkeypatch.setattr(language_report, 'LENGTH', 32)
     save_decoder(decoder, tokenizer, tmp_path)
     scaled = language_report.scaled_decoder(tmp_path, scaling).eval()

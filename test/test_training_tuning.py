@@ -18,6 +18,7 @@ pytest.importorskip('peft')
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from peft import PeftModel  # noqa: E402
+from tiny_eyes import tiny_eyes  # noqa: E402
 
 from vla_ros.bundle import sha256  # noqa: E402
 from vla_ros.reasoning.subtask import DIRECTIONS  # noqa: E402
@@ -67,26 +68,18 @@ EXAMPLES = some_examples()
 
 
 @pytest.fixture(scope='module')
-def tokenizer():  # type: ignore[no-untyped-def]
+def tokenizer():
     return train_tokenizer([e.prompt + e.trace for scene in EXAMPLES for e in scene], BINS, 760)
 
 
 @pytest.fixture(scope='module')
-def llava(tokenizer):  # type: ignore[no-untyped-def]
-    torch.manual_seed(0)
-    config = transformers.SiglipVisionConfig(
-        hidden_size=24,
-        intermediate_size=48,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        image_size=32,
-        patch_size=16,
-    )
+def llava(tokenizer):
+    eyes = tiny_eyes()
     size = LanguageSize(width=64, layers=2, heads=2, feed_forward=128)
-    return build_llava(size, transformers.SiglipVisionModel(config), tokenizer, 4).eval()
+    return build_llava(size, eyes, tokenizer, 4).eval()
 
 
-def _pairs(tokenizer, count: int = 6) -> Pairs:  # type: ignore[no-untyped-def]
+def _pairs(tokenizer, count: int = 6) -> Pairs:
     drawn = draw_preferences(np.random.default_rng(1), EXAMPLES, BINS)[:count]
     looks = np.random.default_rng(2).standard_normal((len(EXAMPLES), 4, 24)).astype(np.float16)
     sides = [
@@ -112,7 +105,7 @@ def test_the_loss_and_its_gradient_are_those_of_the_formula(
     assert float(rejected.grad) == pytest.approx(slope, rel=1e-6, abs=1e-12)
 
 
-def test_a_model_that_is_its_own_reference_has_the_loss_of_a_coin(llava, tokenizer) -> None:  # type: ignore[no-untyped-def]
+def test_a_model_that_is_its_own_reference_has_the_loss_of_a_coin(llava, tokenizer) -> None:
     trainer, pairs = LanguageTrainer(llava, locations(tokenizer)), _pairs(tokenizer)
     known = Pairs(pairs.chosen, pairs.rejected, pair_log_probs(trainer, pairs))
     loss = DpoTrainer(trainer, beta=0.3, anchor=0.0)(**collate_pairs([known[i] for i in range(len(known))]))[
@@ -124,7 +117,7 @@ def test_a_model_that_is_its_own_reference_has_the_loss_of_a_coin(llava, tokeniz
 @torch.no_grad()
 def test_an_answer_is_as_likely_as_its_tokens_one_after_the_other_whatever_the_padding(
     llava, tokenizer
-) -> None:  # type: ignore[no-untyped-def]
+) -> None:
     trainer, pairs = LanguageTrainer(llava, locations(tokenizer)), _pairs(tokenizer)
     batch = collate_pairs([pairs[i] for i in range(len(pairs))])
     padded = answer_log_probs(trainer, batch['visual'].repeat(2, 1, 1), batch['ids'], batch['labels'])
@@ -135,7 +128,7 @@ def test_an_answer_is_as_likely_as_its_tokens_one_after_the_other_whatever_the_p
     assert float(padded[len(pairs)]) == pytest.approx(expected, abs=1e-3)
 
 
-def test_training_prefers_what_was_chosen(llava, tokenizer) -> None:  # type: ignore[no-untyped-def]
+def test_training_prefers_what_was_chosen(llava, tokenizer) -> None:
     model = copy.deepcopy(llava)
     trainer, pairs = LanguageTrainer(model, locations(tokenizer)), _pairs(tokenizer, 4)
     before = pair_log_probs(trainer, pairs)
@@ -177,7 +170,7 @@ def test_pairs_reject_what_is_wrong_in_the_way_that_they_say() -> None:
 
 def test_less_than_a_hundredth_learns_and_a_merged_model_equals_the_unmerged_one(
     llava, tokenizer, tmp_path: Path
-) -> None:  # type: ignore[no-untyped-def]
+) -> None:
     model, plain = copy.deepcopy(llava), copy.deepcopy(llava)
     trainer = LanguageTrainer(model, locations(tokenizer))
     visual, ids = torch.randn(1, 4, 24), torch.arange(20, 40)[None]
@@ -202,13 +195,13 @@ def test_less_than_a_hundredth_learns_and_a_merged_model_equals_the_unmerged_one
         torch.testing.assert_close(again.state_dict()[name], weight, atol=0, rtol=0)
 
 
-def test_too_large_a_rank_is_no_small_part_any_more(llava) -> None:  # type: ignore[no-untyped-def]
+def test_too_large_a_rank_is_no_small_part_any_more(llava) -> None:
     with pytest.raises(VlaError, match='less than 1 %'):
         lora.adapted(copy.deepcopy(llava), 32)
 
 
 @torch.no_grad()
-def test_a_text_without_a_picture_is_read_as_if_no_picture_stood_before_it(llava, tokenizer) -> None:  # type: ignore[no-untyped-def]
+def test_a_text_without_a_picture_is_read_as_if_no_picture_stood_before_it(llava, tokenizer) -> None:
     said = TextAnswers(list(dialogues(2, 400_000)), tokenizer, (4, 24))
     sample = said[0]
     trainer = LanguageTrainer(llava, locations(tokenizer))

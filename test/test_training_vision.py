@@ -8,20 +8,13 @@ import pytest
 torch = pytest.importorskip('torch')
 transformers = pytest.importorskip('transformers')
 
+from tiny_eyes import tiny_eyes  # noqa: E402
+
 from vla_ros.training.vision import VisionSize, dense_loss, encode, patch_of, rescale  # noqa: E402
 
 
 def _tower() -> transformers.SiglipVisionModel:
-    torch.manual_seed(0)
-    config = transformers.SiglipVisionConfig(
-        hidden_size=24,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        image_size=32,
-        patch_size=16,
-    )
-    tower = transformers.SiglipVisionModel(config).eval()
+    tower = tiny_eyes(layers=2).eval()
     with torch.no_grad():
         tower.embeddings.position_embedding.weight.mul_(20)
         tower.embeddings.patch_embedding.weight.mul_(20)

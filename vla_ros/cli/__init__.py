@@ -1,4 +1,4 @@
-"""The command line: ``vla_ros demo | eval | replay | train | export | inspect | run | say | status``."""
+"""The command line: ``vla_ros demo | run | say | status | inspect | replay | train | export | eval``."""
 
 from __future__ import annotations
 
@@ -9,16 +9,24 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from vla_ros.cli.graph_commands import run, say, status
 from vla_ros.cli.inspect_command import inspect
 from vla_ros.cli.language_command import language
 from vla_ros.cli.reasoning_command import reasoning
-from vla_ros.cli.replay_faults_command import add_replay_commands
+from vla_ros.cli.replay_command import replay
+from vla_ros.cli.replay_faults_command import replay_faults
 from vla_ros.cli.soak_command import soak
 from vla_ros.cli.success_command import success
-from vla_ros.cli.terminal import DEFAULT_BUNDLE, Bundle, JsonFile, console, errors, show_numbers, write_json
+from vla_ros.cli.terminal import (
+    DEFAULT_BUNDLE,
+    Bundle,
+    JsonFile,
+    console,
+    show_error,
+    show_numbers,
+    write_json,
+)
 from vla_ros.cli.training_commands import PASS_ON, export, train
 from vla_ros.types import VlaError
 
@@ -31,7 +39,6 @@ evaluations = typer.Typer(no_args_is_help=True, help='Measure a model.')
 app.add_typer(evaluations, name='eval')
 
 
-@app.command()
 def demo(
     out: Annotated[Path, typer.Option(help='Where film, poster, bag and report go.')] = Path('out/demo'),
     bundle: Bundle = DEFAULT_BUNDLE,
@@ -55,15 +62,6 @@ def demo(
         raise typer.Exit(1)
 
 
-add_replay_commands(app, evaluations)
-for measure in (soak, reasoning, language):
-    evaluations.command()(measure)
-
-
-evaluations.command()(success)
-
-
-@evaluations.command()
 def safety(
     chunks: Annotated[int, typer.Option(min=1, help='Action chunks of the adversary.')] = 20_000,
     seed: Annotated[int, typer.Option(min=0, help='Of the adversary.')] = 1_000_000,
@@ -84,7 +82,6 @@ def safety(
         raise typer.Exit(1)
 
 
-@evaluations.command()
 def smoothness(
     episodes: Annotated[int, typer.Option(min=1, help='Tasks a row of the table.')] = 10,
     seed: Annotated[int, typer.Option(min=0, help='Task i plays in the scene of seed + i.')] = 1_000_000,
@@ -108,7 +105,6 @@ def smoothness(
     write_json(json_file, result)
 
 
-@evaluations.command()
 def faults(
     only: Annotated[list[str] | None, typer.Option(help='Only this fault; may be given again.')] = None,
     bundle: Bundle = DEFAULT_BUNDLE,
@@ -138,12 +134,14 @@ def faults(
         raise typer.Exit(1)
 
 
-for command in (train, export):
-    app.command(context_settings=PASS_ON, add_help_option=False)(command)
-app.command()(inspect)
-app.command()(run)
-app.command()(status)
-app.command()(say)
+# In the order in which a person meets them; it is that of --help.
+for command in (demo, run, say, status, inspect, replay):
+    app.command()(command)
+for passing in (train, export):
+    app.command(context_settings=PASS_ON, add_help_option=False)(passing)
+for measure in (success, reasoning, language, smoothness, safety, faults, soak):
+    evaluations.command()(measure)
+evaluations.command('replay')(replay_faults)
 
 
 def main() -> None:
@@ -153,7 +151,7 @@ def main() -> None:
     try:
         app(prog_name='vla_ros')
     except VlaError as error:
-        errors.print(f'[red]error: {escape(str(error))}[/red]', soft_wrap=True, highlight=False)
+        show_error(str(error))
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -6,9 +6,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from vla_ros.cli.terminal import DEFAULT_BUNDLE, Bundle, console, errors, write_json
+from vla_ros.cli.terminal import (
+    DEFAULT_BUNDLE,
+    Bundle,
+    Namespace,
+    Parameters,
+    console,
+    show_error,
+    write_json,
+)
 
 IN_ERROR, NO_GRAPH = 1, 2
 """Exit codes of ``status``."""
@@ -25,12 +32,10 @@ def run(
     ] = '',
     composed: Annotated[bool, typer.Option('--composed', help='One process for all nodes.')] = False,
     visualise: Annotated[bool, typer.Option('--visualise', help='Draw for rviz and Foxglove, too.')] = False,
-    namespace: str = '',
+    namespace: Namespace = '',
     enable: Annotated[bool, typer.Option('--enable', help='Let the arm move at once.')] = False,
-    parameters: Annotated[
-        Path | None, typer.Option(help='A ROS parameter file instead of the one that comes along.')
-    ] = None,
-    logs: Path = Path('out/run'),
+    parameters: Parameters = None,
+    logs: Annotated[Path, typer.Option(help='Folder for what the nodes log.')] = Path('out/run'),
 ) -> None:
     """Run the nodes until Ctrl-C, without a launch system."""
     from vla_ros.nodes.bringup import require_ros
@@ -83,9 +88,7 @@ def status(
     else:
         view, elsewhere = watch(console, namespace)
     if not view.told:
-        errors.print(
-            f'[red]error: {escape(hints(namespace, elsewhere))}[/red]', soft_wrap=True, highlight=False
-        )
+        show_error(hints(namespace, elsewhere))
         raise typer.Exit(NO_GRAPH)
     write_json(json_file, as_json(view))
     if view.is_in_error:
@@ -95,7 +98,7 @@ def status(
 def say(
     words: Annotated[str, typer.Argument(help='What the robot shall do; empty means stop.')],
     enable: Annotated[bool, typer.Option('--enable', help='Let the arm move.')] = False,
-    namespace: str = '',
+    namespace: Namespace = '',
 ) -> None:
     """Give an instruction to the running nodes, and show what they think of it."""
     from vla_ros.nodes.bringup import require_ros

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from vla_ros.cli.terminal import JsonFile, console, show_numbers, write_json
 from vla_ros.types import VlaError
 
 
@@ -15,13 +16,9 @@ def language(
     out: Annotated[Path, typer.Option(help='Where the stages of training keep their work.')] = Path(
         'out/train'
     ),
-    json_file: Annotated[
-        Path | None, typer.Option('--json', help='Also write the numbers to this file.')
-    ] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Perplexity on held-out text: against n-grams, before and after CPT, and at twice the training length."""
-    from vla_ros.cli import console, show_numbers, write_json
-
     try:
         from vla_ros.training.language_report import language_report
     except ImportError as error:

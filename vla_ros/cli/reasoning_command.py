@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from vla_ros.cli.terminal import DEFAULT_BUNDLE, Bundle, JsonFile, Wordings, console, show_numbers, write_json
 
 SHOWN = (
     *('well_formed', 'subtask_accuracy', 'verdict_accuracy', 'refusal_recall', 'refusal_reason_accuracy'),
@@ -19,19 +20,12 @@ def reasoning(
     seed: Annotated[
         int, typer.Option(min=0, help='Order i of a task is given in the scene of seed + i.')
     ] = 1_000_000,
-    wordings: Annotated[
-        Path | None, typer.Option(help='YAML: task -> templates with {object}, {target}.')
-    ] = None,
-    bundle: Annotated[
-        str, typer.Option(help='Folder of a bundle, or the name of one that comes along.')
-    ] = 'tabletop',
-    json_file: Annotated[
-        Path | None, typer.Option('--json', help='Also write the numbers to this file.')
-    ] = None,
+    wordings: Wordings = None,
+    bundle: Bundle = DEFAULT_BUNDLE,
+    json_file: JsonFile = None,
 ) -> None:
     """Traces, verdicts, subtasks and locations on held-out scenes with held-out words; nothing moves."""
     from vla_ros.bundle import MANIFEST, load_bundle, sha256
-    from vla_ros.cli import console, show_numbers, write_json
     from vla_ros.evaluation.brain import load_brain
     from vla_ros.evaluation.machine import machine, versions
     from vla_ros.evaluation.reasoning import Judged, judge_orders, list_orders, reasoning_report

@@ -7,21 +7,27 @@ from typing import Annotated, Any
 
 import typer
 
+from vla_ros.cli.terminal import (
+    DEFAULT_BUNDLE,
+    Bundle,
+    JsonFile,
+    Namespace,
+    Parameters,
+    console,
+    show_error,
+    show_numbers,
+    write_json,
+)
 from vla_ros.types import VlaError
 
-DEFAULT_BUNDLE = 'tabletop'
 SAME, DIFFERS, UNUSABLE = 0, 1, 2
 """Exit codes."""
 
 
 def replay(
     bag: Annotated[Path, typer.Argument(help='A folder as of ros2 bag record, an .mcap or a .db3 file.')],
-    bundle: Annotated[
-        str, typer.Option(help='Folder of a model bundle, or the name of one that comes along.')
-    ] = DEFAULT_BUNDLE,
-    parameters: Annotated[
-        Path | None, typer.Option(help='A ROS parameter file instead of the one that comes along.')
-    ] = None,
+    bundle: Bundle = DEFAULT_BUNDLE,
+    parameters: Parameters = None,
     live: Annotated[
         bool, typer.Option('--live', help='Through the nodes, over DDS, in real time; not in lockstep.')
     ] = False,
@@ -46,7 +52,7 @@ def replay(
     start: Annotated[float, typer.Option(min=0.0, help='Seconds into the bag.')] = 0.0,
     duration: Annotated[float | None, typer.Option(min=0.0, help='Seconds; without it to the end.')] = None,
     loops: Annotated[int, typer.Option(min=1, help='How often, one after another.')] = 1,
-    namespace: Annotated[str, typer.Option(help='In which the nodes ran.')] = '',
+    namespace: Namespace = '',
     remap: Annotated[
         list[str] | None, typer.Option(help="'camera/front/image_raw:=/the/topic/in/the/bag'; repeatable.")
     ] = None,
@@ -57,14 +63,9 @@ def replay(
         list[str] | None, typer.Option(help="'camera_gap@12.5+2': kind@begin+seconds; repeatable.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help='Where the report goes: HTML and PNG.')] = None,
-    json_file: Annotated[
-        Path | None, typer.Option('--json', help='Also write the numbers to this file.')
-    ] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Feed a bag through the model and compare; exit code 0 the same, 1 it differs, 2 it cannot be done."""
-    from rich.markup import escape
-
-    from vla_ros.cli import errors
     from vla_ros.evaluation.replay.clock import ClockSource
     from vla_ros.evaluation.replay.faults import parse_fault
     from vla_ros.evaluation.replay.run import Selection
@@ -91,7 +92,7 @@ def replay(
         )
         _tell(result, update, golden, out, json_file)
     except VlaError as error:
-        errors.print(f'[red]error: {escape(str(error))}[/red]', soft_wrap=True, highlight=False)
+        show_error(str(error))
         raise typer.Exit(UNUSABLE) from error
     if result['same'] is False and not update:
         raise typer.Exit(DIFFERS)
@@ -143,7 +144,6 @@ def _run(
 def _tell(
     result: dict[str, Any], update: bool, golden: Path | None, out: Path | None, json_file: Path | None
 ) -> None:
-    from vla_ros.cli import console, show_numbers, write_json
     from vla_ros.evaluation.replay.report import summary
 
     words = {True: '[green]the same[/green]', False: '[red]it differs[/red]', None: 'nothing to compare with'}

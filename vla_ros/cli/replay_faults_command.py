@@ -7,47 +7,43 @@ from typing import Annotated
 
 import typer
 
-from vla_ros.cli.replay_command import DEFAULT_BUNDLE, DIFFERS, UNUSABLE, replay
+from vla_ros.cli.replay_command import DIFFERS, UNUSABLE
+from vla_ros.cli.terminal import (
+    DEFAULT_BUNDLE,
+    Bundle,
+    JsonFile,
+    Namespace,
+    Parameters,
+    console,
+    show_error,
+    show_numbers,
+    write_json,
+)
 from vla_ros.types import VlaError
-
-
-def add_replay_commands(app: typer.Typer, evaluations: typer.Typer) -> None:
-    """``vla_ros replay`` and ``vla_ros eval replay``."""
-    app.command()(replay)
-    evaluations.command('replay')(replay_faults)
 
 
 def replay_faults(
     bag: Annotated[Path, typer.Argument(help='A folder as of ros2 bag record, an .mcap or a .db3 file.')],
-    bundle: Annotated[
-        str, typer.Option(help='Folder of a model bundle, or the name of one that comes along.')
-    ] = DEFAULT_BUNDLE,
-    parameters: Annotated[
-        Path | None, typer.Option(help='A ROS parameter file instead of the one that comes along.')
-    ] = None,
+    bundle: Bundle = DEFAULT_BUNDLE,
+    parameters: Parameters = None,
     instruction: Annotated[
         str | None, typer.Option(help='Words at the beginning, in the place of those in the bag.')
     ] = None,
     start: Annotated[float, typer.Option(min=0.0, help='Seconds into the bag.')] = 0.0,
     duration: Annotated[float | None, typer.Option(min=0.0, help='Seconds; without it to the end.')] = None,
-    namespace: Annotated[str, typer.Option(help='In which the nodes ran.')] = '',
+    namespace: Namespace = '',
     remap: Annotated[
         list[str] | None, typer.Option(help="'camera/front/image_raw:=/the/topic/in/the/bag'; repeatable.")
     ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option('--json', help='Also write the numbers to this file.')
-    ] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Replay a bag with faults where its arm moves: seconds to rest, false holds, agreement of decisions.
 
-    Exit code 0 if the arm rests in time each time and does without faults what was recorded, 1 if not, 2 if it cannot
-    be done.
+    Exit code 0 if the arm rests in time each time and does without faults what was recorded, 1 if not, 2 if it
+    cannot be done.
     """
     from dataclasses import replace
 
-    from rich.markup import escape
-
-    from vla_ros.cli import console, errors, show_numbers, write_json
     from vla_ros.evaluation.replay import model as models
     from vla_ros.evaluation.replay.faults import KINDS
     from vla_ros.evaluation.replay.run import Selection
@@ -72,7 +68,7 @@ def replay_faults(
         show_numbers('', summary(result))
         write_json(json_file, result)
     except VlaError as error:
-        errors.print(f'[red]error: {escape(str(error))}[/red]', soft_wrap=True, highlight=False)
+        show_error(str(error))
         raise typer.Exit(UNUSABLE) from error
     if not result['passed']:
         raise typer.Exit(DIFFERS)

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-DEFAULT_BUNDLE = 'tabletop'
+from vla_ros.cli.terminal import DEFAULT_BUNDLE, Bundle, console, write_json
+
 NEWS_EVERY = 60.0
 """Seconds from one line of state to the next, and from one writing of the file to the next; in a short run a sixth of
 it."""
@@ -21,9 +22,7 @@ def soak(
     seed: Annotated[
         int, typer.Option(min=0, help='Of what the person does; scenes count up from it.')
     ] = 900_000,
-    bundle: Annotated[
-        str, typer.Option(help='Folder of a model bundle, or the name of one that comes along.')
-    ] = DEFAULT_BUNDLE,
+    bundle: Bundle = DEFAULT_BUNDLE,
     logs: Annotated[Path, typer.Option(help='Folder for what the nodes log.')] = Path('out/soak'),
     json_file: Annotated[
         Path | None, typer.Option('--json', help='Also write the numbers to this file, every minute.')
@@ -33,7 +32,6 @@ def soak(
     from vla_ros.nodes.bringup import require_ros
 
     require_ros()
-    from vla_ros.cli import console
     from vla_ros.evaluation.machine import machine, versions
     from vla_ros.evaluation.soak import SoakLog, soak_report
     from vla_ros.nodes.soak import run_soak
@@ -76,8 +74,6 @@ def soak(
 
 def _keep(path: Path, report: dict[str, Any]) -> None:
     """Whole or not at all: a reader, or whoever is killed here, never has half a file."""
-    from vla_ros.cli import write_json
-
     new = path.with_name(f'{path.name}.new')
     write_json(new, report)
     new.replace(path)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-DEFAULT_BUNDLE = 'tabletop'
+from vla_ros.cli.terminal import DEFAULT_BUNDLE, Bundle, JsonFile, Wordings, console, show_numbers, write_json
 
 
 def success(
@@ -21,13 +21,8 @@ def success(
     ] = 'touch',
     episodes: Annotated[int, typer.Option(min=1, help='Of each task.')] = 100,
     seed: Annotated[int, typer.Option(min=0, help='Episode i plays in the scene of seed + i.')] = 1_000_000,
-    wordings: Annotated[
-        Path | None,
-        typer.Option(help='YAML: task -> templates with {object}, {target}, {direction}, {other}, {into}.'),
-    ] = None,
-    bundle: Annotated[
-        str, typer.Option(help='Folder of a model bundle, or the name of one that comes along.')
-    ] = DEFAULT_BUNDLE,
+    wordings: Wordings = None,
+    bundle: Bundle = DEFAULT_BUNDLE,
     expert: Annotated[
         bool, typer.Option('--expert', help='The scripted expert in the place of the model (offline only).')
     ] = False,
@@ -36,12 +31,9 @@ def success(
     delay: Annotated[
         float, typer.Option(min=0.0, max=1.0, help='From camera to motion in s (offline only).')
     ] = 0.1,
-    json_file: Annotated[
-        Path | None, typer.Option('--json', help='Also write the numbers to this file.')
-    ] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Closed-loop success on held-out scenes with held-out words."""
-    from vla_ros.cli import console, show_numbers, write_json
     from vla_ros.evaluation.episodes import chosen_tasks, list_episodes
     from vla_ros.evaluation.success import report
     from vla_ros.evaluation.wordings import HELD_OUT, HELD_OUT_TASKS, held_out_wordings, load_wordings
@@ -49,11 +41,7 @@ def success(
     from vla_ros.viz.progress import trial_progress
 
     words = held_out_wordings() if wordings is None else load_wordings(wordings)
-    files = (
-        [HELD_OUT, *([HELD_OUT_TASKS] if HELD_OUT_TASKS.is_file() else [])]
-        if wordings is None
-        else [wordings]
-    )
+    files = [HELD_OUT, HELD_OUT_TASKS] if wordings is None else [wordings]
     # All lists first: what is wrong with the words is said before hours of trials.
     lists = {name: list_episodes(name, episodes, seed, words) for name in chosen_tasks(task)}
     folder = None if expert else bundle_directory(bundle)

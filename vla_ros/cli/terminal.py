@@ -1,4 +1,4 @@
-"""What the commands share: two consoles, two options, numbers as a table and as a file."""
+"""What the commands share: consoles, options, an error as a sentence, numbers as a table and as a file."""
 
 from __future__ import annotations
 
@@ -17,9 +17,22 @@ console = Console()
 errors = Console(stderr=True)
 
 Bundle = Annotated[str, typer.Option(help='Folder of a model bundle, or the name of one that comes along.')]
+Parameters = Annotated[
+    Path | None, typer.Option(help='A ROS parameter file instead of the one that comes along.')
+]
+Namespace = Annotated[str, typer.Option(help='In which the nodes and topics are.')]
+Wordings = Annotated[
+    Path | None,
+    typer.Option(help='YAML: task -> templates with {object}, {target}, {direction}, {other}, {into}.'),
+]
 JsonFile = Annotated[Path | None, typer.Option('--json', help='Also write the numbers to this file.')]
 
 DEFAULT_BUNDLE = 'tabletop'
+
+
+def show_error(sentence: str) -> None:
+    """What a person can act on, in red."""
+    errors.print(f'[red]error: {escape(sentence)}[/red]', soft_wrap=True, highlight=False)
 
 
 def show_numbers(title: str, values: dict[str, Any]) -> None:

@@ -10,12 +10,12 @@ PASS_ON = {'allow_extra_args': True, 'ignore_unknown_options': True}
 
 
 def train(context: typer.Context) -> None:
-    """Train a model, stage by stage (see ``vla_ros train --help``)."""
+    """Train a model, stage by stage; train --help lists the stages."""
     pass_to_training(context.args, 'vla_ros train')
 
 
 def export(context: typer.Context) -> None:
-    """Make a bundle of what was trained (see ``vla_ros export --help``)."""
+    """Make a bundle of what was trained: the stage bundle of train."""
     pass_to_training(['bundle', *context.args], 'vla_ros train')
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 import string
 from pathlib import Path
 
-import yaml
-
 from vla_ros.reasoning.subtask import preposition
+from vla_ros.strict_yaml import read_yaml
 from vla_ros.types import VlaError
 
 HELD_OUT = Path(__file__).parent / 'wordings.yaml'
@@ -32,7 +31,7 @@ def held_out_wordings() -> dict[str, tuple[str, ...]]:
         VlaError: as ``load_wordings``, or a task that stands in both files.
     """
     found = load_wordings(HELD_OUT)
-    more = load_wordings(HELD_OUT_TASKS) if HELD_OUT_TASKS.is_file() else {}
+    more = load_wordings(HELD_OUT_TASKS)
     if twice := sorted(set(found) & set(more)):
         raise VlaError(f'{HELD_OUT_TASKS}: expected other tasks than {HELD_OUT.name} has, found {twice}')
     return found | more
@@ -48,12 +47,7 @@ def load_wordings(path: Path) -> dict[str, tuple[str, ...]]:
         raise VlaError(
             f'{path} is missing; wordings are a YAML file: task -> list of templates with {{object}}'
         )
-    if path.stat().st_size > LARGEST_FILE:
-        raise VlaError(f'{path}: expected at most {LARGEST_FILE} bytes, found {path.stat().st_size}')
-    try:
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise VlaError(f'{path} is not YAML: {str(error).splitlines()[0]}') from error
+    content = read_yaml(path, LARGEST_FILE)
     if not isinstance(content, dict) or not content:
         raise VlaError(
             f'{path}: expected a mapping task -> list of templates, found {type(content).__name__}'

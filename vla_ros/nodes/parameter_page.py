@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from vla_ros.graph import ALL_NODES, PARAMETERS_FILE
 from vla_ros.nodes.lifecycle import COMMON_SETTINGS
 from vla_ros.nodes.parameters import Setting
 from vla_ros.paths import config_file
+from vla_ros.viz.markdown import markdown_table
 
 TITLE = f"""# Parameters and refusals
 
@@ -59,9 +60,9 @@ def page() -> str:
     parts = [TITLE]
     for node in ALL_NODES:
         rows = [row(setting, said.get(node.name, {})) for setting in node_settings()[node.name]]
-        parts.append(f'## {node.name}\n\n{sentence(node.description)}\n\n{table(COLUMNS, rows)}')
+        parts.append(f'## {node.name}\n\n{sentence(node.description)}\n\n{markdown_table(COLUMNS, rows)}\n')
     reasons = [(f'`{reason.value}`', reason.meaning, reason.remedy) for reason in GuardReason]
-    parts.append(f'{REFUSALS}\n{table(("reason", "meaning", "what to do"), reasons)}')
+    parts.append(f'{REFUSALS}\n{markdown_table(("reason", "meaning", "what to do"), reasons)}\n')
     return '\n'.join(parts)
 
 
@@ -139,12 +140,6 @@ def code(value: object) -> str:
     if isinstance(value, bool):
         return f'`{str(value).lower()}`'
     return f"`'{value}'`" if value == '' else f'`{value}`'
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [heads, ['---'] * len(heads), *rows]
-    return ''.join(f'| {" | ".join(cell.replace("|", chr(92) + "|") for cell in line)} |\n' for line in lines)
 
 
 def main(arguments: Sequence[str]) -> None:

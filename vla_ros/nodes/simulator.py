@@ -47,7 +47,6 @@ CLOCK_STEPS = 2  # physics steps from one /clock to the next: 100 Hz
 SCORE_STEPS = 20  # 10 Hz
 LARGEST_LAG = 0.1  # seconds behind the wall that are caught up; more slows the world down
 CAMERA_PATIENCE = 2.0  # seconds that the world waits for a picture, if it waits
-RESET_PATIENCE = 20.0
 
 
 class SimulatorNode(VlaNode):

@@ -19,7 +19,6 @@ from vla_ros.types import CameraModel, DoubleArray, ImageArray, VlaError
 
 FRONT_SIZE = (256, 256)
 WRIST_SIZE = (128, 128)
-BEAUTY_SIZE = (640, 480)
 """Width and height in pixels of the cameras as the simulator publishes them."""
 
 BACKDROP = np.array([0.74, 0.77, 0.80], np.float32)

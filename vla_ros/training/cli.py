@@ -4,46 +4,38 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 # Several threads that spin while they wait for each other are slower than one as soon as anything else runs.
 os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
 
 import typer
-from rich import print_json
 
 from vla_ros.training import language_commands
 from vla_ros.training.loop import Schedule
+from vla_ros.training.options import WORK, Batch, Count, Out, Rate, Steps, Test, Workers, show
 
 app = typer.Typer(
     no_args_is_help=True, help='Train the reference model, stage by stage; `all` runs the whole road.'
 )
-app.add_typer(language_commands.app)
 
-Out = Annotated[Path, typer.Option(help='where the stages keep their work')]
-Workers = Annotated[int, typer.Option(min=1, help='processes that simulate')]
-Steps = Annotated[int, typer.Option(min=1, help='optimiser steps')]
-Batch = Annotated[int, typer.Option(min=1, help='samples a step')]
-Rate = Annotated[float, typer.Option(min=0.0, help='peak learning rate')]
+Bundle = Annotated[Path, typer.Option(help='of the bundle')]
 Start = Annotated[Path | None, typer.Option(help='a bundle to go on from, instead of random weights')]
 Shares = Annotated[
     list[str] | None,
     typer.Option(help="'put=0.3': how much of a task, in place of the defaults; may be repeated"),
 ]
 
-WORK = Path('out/train')
 BUNDLE = Path('models/tabletop')
 
 
-@app.command()
-def snapshots(out: Out = WORK, count: int = 8000, test: int = 1000, workers: Workers = 2) -> None:
+def snapshots(out: Out = WORK, count: Count = 8000, test: Test = 1000, workers: Workers = 2) -> None:
     """Render labelled pictures of random scenes."""
     from vla_ros.training import stages
 
     stages.collect_scenes(out, count, test, workers)
 
 
-@app.command()
 def tokenizer(out: Out = WORK) -> None:
     """Train the byte-level BPE on orders and traces."""
     from vla_ros.training import stages
@@ -51,7 +43,6 @@ def tokenizer(out: Out = WORK) -> None:
     typer.echo(f'{len(stages.train_words(out))} tokens')
 
 
-@app.command()
 def vision(
     out: Out = WORK,
     steps: Steps = 2200,
@@ -62,10 +53,9 @@ def vision(
     """Train the eyes: SigLIP's contrastive loss and a dense loss that keeps space precise."""
     from vla_ros.training import stages
 
-    _show(stages.train_vision(out, Schedule(steps, batch, learning_rate), start))
+    show(stages.train_vision(out, Schedule(steps, batch, learning_rate), start))
 
 
-@app.command()
 def language(
     out: Out = WORK,
     steps: Steps = 4000,
@@ -76,12 +66,11 @@ def language(
     """Train System 2: a LLaVA model that writes the chain of thought."""
     from vla_ros.training import stages
 
-    _show(stages.train_language(out, Schedule(steps, batch, learning_rate), start))
+    show(stages.train_language(out, Schedule(steps, batch, learning_rate), start))
 
 
-@app.command()
 def demonstrations(
-    out: Out = WORK, count: int = 1500, test: int = 60, workers: Workers = 2, share: Shares = None
+    out: Out = WORK, count: Count = 1500, test: Test = 60, workers: Workers = 2, share: Shares = None
 ) -> None:
     """Record the scripted expert at all tasks."""
     from vla_ros.training import requests, stages
@@ -89,7 +78,6 @@ def demonstrations(
     stages.collect_demonstrations(out, count, test, workers, requests.shares_from(share))
 
 
-@app.command()
 def action(
     out: Out = WORK,
     steps: Steps = 6000,
@@ -100,14 +88,13 @@ def action(
     """Train System 1: the flow-matching head."""
     from vla_ros.training import stages
 
-    _show(stages.train_action(out, Schedule(steps, batch, learning_rate, average=0.998), start))
+    show(stages.train_action(out, Schedule(steps, batch, learning_rate, average=0.998), start))
 
 
-@app.command()
 def rollouts(
     out: Out = WORK,
-    folder: Path = BUNDLE,
-    count: int = 160,
+    folder: Bundle = BUNDLE,
+    count: Annotated[int, typer.Option(min=1, help='episodes')] = 160,
     seed: Annotated[int, typer.Option(help='of the first scene')] = 200_000,
     workers: Workers = 2,
     share: Shares = None,
@@ -118,16 +105,18 @@ def rollouts(
     stages.collect_rollouts(out, folder, count, seed, workers, requests.shares_from(share))
 
 
-@app.command()
-def bundle(out: Out = WORK, folder: Path = BUNDLE, name: str = 'tabletop') -> None:
+def bundle(
+    out: Out = WORK,
+    folder: Bundle = BUNDLE,
+    name: Annotated[str, typer.Option(help='of the bundle, in its manifest')] = 'tabletop',
+) -> None:
     """Export to ONNX, compare with PyTorch, and write the bundle that the nodes load."""
     from vla_ros.training import assemble
 
-    _show(assemble.summary(assemble.assemble(out, folder, name)))
+    show(assemble.summary(assemble.assemble(out, folder, name)))
 
 
-@app.command(name='all')
-def everything(out: Out = WORK, folder: Path = BUNDLE, workers: Workers = 2) -> None:
+def everything(out: Out = WORK, folder: Bundle = BUNDLE, workers: Workers = 2) -> None:
     """Every stage in order, from nothing to a bundle."""
     snapshots(out, workers=workers)
     demonstrations(out, workers=workers)
@@ -145,9 +134,14 @@ def everything(out: Out = WORK, folder: Path = BUNDLE, workers: Workers = 2) -> 
     bundle(out, folder)
 
 
-def _show(content: dict[str, Any]) -> None:
-    print_json(data=content)
-
+# In the order of the road; it is that of --help. What `all` leaves out stands where it belongs.
+for stage in (
+    *(snapshots, demonstrations, language_commands.corpus, language_commands.vocabulary, tokenizer),
+    *(language_commands.pretrain, language_commands.cpt, vision, language, language_commands.dpo),
+    *(language_commands.lora, action, bundle, rollouts),
+):
+    app.command()(stage)
+app.command(name='all')(everything)
 
 if __name__ == '__main__':
     app()

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
-from rich import print_json
 
 from vla_ros.training.loop import Schedule
+from vla_ros.training.options import WORK, Batch, Out, Rate, Steps, show
 
-Out = Annotated[Path, typer.Option(help='where the stages keep their work')]
-Steps = Annotated[int, typer.Option(min=1, help='optimiser steps')]
-Batch = Annotated[int, typer.Option(min=1, help='samples a step')]
-Rate = Annotated[float, typer.Option(min=0.0, help='peak learning rate')]
 Rank = Annotated[int, typer.Option(min=1, max=64, help='of the adapters')]
 
-WORK = Path('out/train')
 
-app = typer.Typer()
-
-
-@app.command()
 def corpus(
     out: Out = WORK, count: Annotated[int, typer.Option(min=0, help='dialogues to generate')] = 40_000
 ) -> None:
@@ -32,10 +22,9 @@ def corpus(
     for source in card['sources']:
         if 'missing' in source:
             typer.echo(f'{source["source"]} is left out: {source["missing"]}', err=True)
-    _show(card['parts'])
+    show(card['parts'])
 
 
-@app.command()
 def vocabulary(out: Out = WORK) -> None:
     """Show what vocabularies of several sizes cost in parameters and save in tokens."""
     from vla_ros.training.corpus import GENERAL, load_part, sample_texts
@@ -44,18 +33,16 @@ def vocabulary(out: Out = WORK) -> None:
     from vla_ros.training.vocabulary import vocabulary_table
 
     texts = sample_texts(out, CORPUS_FOR_WORDS)
-    _show(vocabulary_table(texts, load_part(out, f'{GENERAL}_test'), BINS, LanguageSize()))
+    show(vocabulary_table(texts, load_part(out, f'{GENERAL}_test'), BINS, LanguageSize()))
 
 
-@app.command()
 def pretrain(out: Out = WORK, steps: Steps = 6000, batch: Batch = 32, learning_rate: Rate = 2e-3) -> None:
     """Train a decoder from random weights to predict the next token of general English."""
     from vla_ros.training.pretrain import train_pretrain
 
-    _show(train_pretrain(out, Schedule(steps, batch, learning_rate)))
+    show(train_pretrain(out, Schedule(steps, batch, learning_rate)))
 
 
-@app.command()
 def cpt(
     out: Out = WORK,
     steps: Steps = 1500,
@@ -66,10 +53,9 @@ def cpt(
     """Go on from the pre-trained decoder with text of the domain, general text among it."""
     from vla_ros.training.pretrain import train_cpt
 
-    _show(train_cpt(out, Schedule(steps, batch, learning_rate), replay))
+    show(train_cpt(out, Schedule(steps, batch, learning_rate), replay))
 
 
-@app.command()
 def dpo(
     out: Out = WORK,
     steps: Steps = 1000,
@@ -81,10 +67,9 @@ def dpo(
     """Teach System 2 to prefer what is grounded and safe (Direct Preference Optimization)."""
     from vla_ros.training.dpo_stage import train_dpo
 
-    _show(train_dpo(out, Schedule(steps, batch, learning_rate), beta, pairs))
+    show(train_dpo(out, Schedule(steps, batch, learning_rate), beta, pairs))
 
 
-@app.command()
 def lora(
     stage: Annotated[
         Literal['cpt', 'german', 'dpo'], typer.Argument(help='what the adapters learn')
@@ -100,16 +85,12 @@ def lora(
     if stage == 'cpt':
         from vla_ros.training.pretrain import train_cpt
 
-        _show(train_cpt(out, schedule, rank=rank))
+        show(train_cpt(out, schedule, rank=rank))
     elif stage == 'dpo':
         from vla_ros.training.dpo_stage import train_dpo
 
-        _show(train_dpo(out, schedule, rank=rank))
+        show(train_dpo(out, schedule, rank=rank))
     else:
         from vla_ros.training.german_stage import train_german
 
-        _show(train_german(out, schedule, rank))
-
-
-def _show(content: Any) -> None:
-    print_json(data=content)
+        show(train_german(out, schedule, rank))

@@ -1,6 +1,6 @@
 """The rows of ``vla_ros eval faults`` as a table for the terminal, or for a page in Markdown.
 
-``python -m vla_ros.viz.fault_table FILE.json`` prints what docs/safety.md holds.
+``python -m vla_ros.viz.fault_table FILE.json`` prints what docs/faults.md holds.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vla_ros.evaluation.faults import FAULTS, Expected
+from vla_ros.viz.markdown import code_first, markdown_table
 
 COLUMNS = ('fault', 'what happens', 'the arm', 'because', 'found out after', 'at rest after', 'obeys again')
 ON_THE_WALL = {fault.name for fault in FAULTS if fault.on_the_wall}
@@ -36,11 +37,7 @@ def fault_table(report: Mapping[str, Any]) -> Group:
 
 def markdown(report: Mapping[str, Any]) -> str:
     """The same for a page."""
-    lines = [f'| {" | ".join(COLUMNS)} |', f'|{"---|" * len(COLUMNS)}']
-    for row in report['rows']:
-        first, *rest = cells_of(row)
-        lines.append(f'| {" | ".join((f"`{first}`", *rest))} |')
-    return '\n'.join(lines)
+    return markdown_table(COLUMNS, (code_first(cells_of(row)) for row in report['rows']))
 
 
 def summary(report: Mapping[str, Any]) -> str:

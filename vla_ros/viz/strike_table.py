@@ -13,6 +13,8 @@ from typing import Any
 
 from rich.table import Table
 
+from vla_ros.viz.markdown import code_first, markdown_table
+
 COLUMNS = ('fault', 'times', 'to rest', 'at most', 'allowed', 'again', 'counted')
 
 
@@ -28,11 +30,7 @@ def strike_table(report: Mapping[str, Any]) -> Table:
 
 def markdown(report: Mapping[str, Any]) -> str:
     """The same for a page."""
-    lines = [f'| {" | ".join(COLUMNS)} |', f'|{"---|" * len(COLUMNS)}']
-    for row in report['kinds']:
-        first, *rest = cells_of(row)
-        lines.append(f'| {" | ".join((f"`{first}`", *rest))} |')
-    return '\n'.join(lines)
+    return markdown_table(COLUMNS, (code_first(cells_of(row)) for row in report['kinds']))
 
 
 def cells_of(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -6,17 +6,21 @@ from vla_ros.bundle import Bundle
 from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.nodes.parameters import Setting
 from vla_ros.reasoning.answer import Form
-from vla_ros.reasoning.foreign import ImageAt, Mind
+from vla_ros.reasoning.foreign import ForeignReasoner, ImageAt, Mind
+from vla_ros.reasoning.onnx_reasoner import OnnxReasoner
+from vla_ros.reasoning.openai_reasoner import OpenAiMind, OpenAiSettings
+from vla_ros.reasoning.prompt_file import load_prompt
 from vla_ros.reasoning.reasoner import Reasoner
+from vla_ros.reasoning.transformers_reasoner import DTYPES, TransformersMind, TransformersSettings
 from vla_ros.types import VlaError
 
-ONNX, OPENAI = 'onnx', 'openai'
+ONNX, OPENAI, TRANSFORMERS = 'onnx', 'openai', 'transformers'
 BACKEND_SETTINGS = (
     Setting(
         'backend',
         ONNX,
-        "What thinks: the bundle's own model, or another mind behind an OpenAI-compatible server.",
-        choices=(ONNX, OPENAI),
+        "What thinks: the bundle's own model, or another mind on an OpenAI-compatible server or on disk.",
+        choices=(ONNX, OPENAI, TRANSFORMERS),
     ),
     Setting('prompt', 'json', 'Of another mind: a name in config/prompts/, or the path of such a YAML file.'),
     Setting(
@@ -49,6 +53,13 @@ BACKEND_SETTINGS = (
         unit='s',
     ),
     Setting('openai_constrain', False, 'Ask the server to write nothing but the JSON object of the prompt.'),
+    Setting(
+        'transformers_path', '', 'Folder of an image-text-to-text checkpoint, as save_pretrained writes it.'
+    ),
+    Setting('transformers_adapter', '', 'Folder of a peft adapter that is merged into it; or empty.'),
+    Setting('transformers_device', 'cpu', 'Where it computes, as torch names it: cpu, cuda, cuda:1, mps.'),
+    Setting('transformers_dtype', 'auto', 'Of its weights; auto is as they are stored.', choices=DTYPES),
+    Setting('transformers_kv_cache', True, 'Keep keys and values from token to token.'),
 )
 
 
@@ -58,29 +69,22 @@ def make_reasoner(node: VlaNode, bundle: Bundle, image_at: ImageAt) -> Reasoner:
     Raises:
         VlaError: it cannot be had, or cannot drive the bundle's body.
     """
-    from vla_ros.reasoning.onnx_reasoner import OnnxReasoner
-
     body = OnnxReasoner(
         bundle, node.setting('provider'), allow_fallback=node.setting('allow_provider_fallback')
     )
     if node.setting('backend') == ONNX:
         return body
-    from vla_ros.reasoning.foreign import ForeignReasoner
-    from vla_ros.reasoning.prompt_file import load_prompt
-
     if node.setting('temperature'):
         raise VlaError(
             f'temperature: expected 0, found {node.setting("temperature"):g}: '
             'what is drawn at random is thought differently each time, and the arm follows'
         )
     prompt = load_prompt(node.setting('prompt'))
-    mind = _openai(node, prompt.answer)
+    mind = _openai(node, prompt.answer) if node.setting('backend') == OPENAI else _transformers(node)
     return ForeignReasoner(bundle, mind, prompt, image_at, body)
 
 
 def _openai(node: VlaNode, form: Form) -> Mind:
-    from vla_ros.reasoning.openai_reasoner import OpenAiMind, OpenAiSettings
-
     return OpenAiMind(
         OpenAiSettings(
             url=node.setting('openai_url'),
@@ -93,4 +97,18 @@ def _openai(node: VlaNode, form: Form) -> Mind:
             constrain=node.setting('openai_constrain'),
         ),
         form,
+    )
+
+
+def _transformers(node: VlaNode) -> Mind:
+    return TransformersMind(
+        TransformersSettings(
+            path=node.setting('transformers_path'),
+            adapter=node.setting('transformers_adapter'),
+            device=node.setting('transformers_device'),
+            dtype=node.setting('transformers_dtype'),
+            kv_cache=node.setting('transformers_kv_cache'),
+            timeout=node.setting('answer_timeout'),
+            max_tokens=node.setting('max_answer_tokens'),
+        )
     )

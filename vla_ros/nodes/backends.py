@@ -34,7 +34,7 @@ BACKEND_SETTINGS = (
     Setting(
         'answer_timeout',
         2.0,
-        'Of another mind: for a whole answer, with all tries. With max_token_age less than max_thought_age.',
+        'Of another mind: for a whole answer, with all tries.',
         0.1,
         60.0,
         unit='s',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 
 from sensor_msgs.msg import Image
@@ -13,10 +14,12 @@ from vla_ros.nodes.image_messages import image_from_message, image_message
 from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.nodes.messages import nanoseconds, time_message
 from vla_ros.reasoning.overlay import COLOURS, overlay
-from vla_ros.types import Decision
+from vla_ros.types import NANOSECONDS, Decision, ImageArray, VlaError
 
 KEPT = 40
 """Images that are kept until a decision about one of them is made: some seconds."""
+PATIENCE, NEAR = 0.3, 0.5
+"""Seconds: for the image of a moment to come after its tokens, and that it may be newer than the oldest of them."""
 TEXT_HEIGHT, TEXT_SIZE = 0.45, 0.03
 """Metres above the robot's base, and of the letters."""
 
@@ -26,10 +29,40 @@ class Illustration:
 
     def __init__(self, node: VlaNode, camera: str, frame: str) -> None:
         self._frame = frame
+        self._camera = camera
         self._seen: deque[Image] = deque(maxlen=KEPT)
+        self._came = threading.Condition()
         self._images = node.speak(Image, 'reasoning/image', qos.STREAM_OUT)
         self._markers = node.speak(MarkerArray, 'reasoning/markers', qos.STREAM_OUT)
-        node.listen(Image, f'perception/{camera}/image', self._seen.append, qos.STREAM_IN, 'bad_image')
+        node.listen(Image, f'perception/{camera}/image', self._on_image, qos.STREAM_IN, 'bad_image')
+
+    def image_at(self, stamp: int) -> ImageArray:
+        """What the camera saw at the stamp (ns) of some tokens, (h, w, 3) rgb8; not to be called in a callback.
+
+        Raises:
+            VlaError: no such image came, or it cannot be read.
+        """
+
+        def found() -> Image | None:
+            # Tokens carry the stamp of the oldest camera frame in them; this camera's may be a little newer.
+            ages = {nanoseconds(m.header.stamp) - stamp: m for m in self._seen}
+            return min(((a, m) for a, m in ages.items() if 0 <= a <= NEAR * NANOSECONDS), default=(0, None))[
+                1
+            ]
+
+        with self._came:
+            self._came.wait_for(lambda: found() is not None, PATIENCE)
+            message = found()
+        if message is None:
+            raise VlaError(
+                f'perception/{self._camera}/image: expected the image that the tokens are of, found none'
+            )
+        return image_from_message(message)
+
+    def _on_image(self, message: Image) -> None:
+        with self._came:
+            self._seen.append(message)
+            self._came.notify_all()
 
     def show(self, decision: Decision, stamp: int) -> None:
         """Draw a decision about what was seen at ``stamp`` (ns)."""

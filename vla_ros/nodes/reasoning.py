@@ -15,8 +15,9 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
 from vla_ros.action.guard import GuardSettings
-from vla_ros.bundle import Bundle, HandSpec
+from vla_ros.bundle import HandSpec
 from vla_ros.nodes import qos
+from vla_ros.nodes.backends import BACKEND_SETTINGS, make_reasoner
 from vla_ros.nodes.illustration import Illustration
 from vla_ros.nodes.image_messages import matrix_from_message, matrix_message
 from vla_ros.nodes.joint_messages import joints_from_message
@@ -45,6 +46,7 @@ from vla_ros.types import (
 
 SETTINGS = (
     *MODEL_SETTINGS,
+    *BACKEND_SETTINGS,
     Setting(
         'rate',
         ReasoningSettings.rate,
@@ -87,16 +89,10 @@ class _Question:
     progress: Progress
 
 
-def _make_onnx_reasoner(bundle: Bundle, provider: str, *, allow_fallback: bool) -> Reasoner:
-    from vla_ros.reasoning.onnx_reasoner import OnnxReasoner
-
-    return OnnxReasoner(bundle, provider, allow_fallback=allow_fallback)
-
-
 class ReasoningNode(VlaNode):
     """``instruction``, ``perception/tokens`` to ``reasoning/trace``, ``.../decision``, ``.../thought``."""
 
-    def __init__(self, make_reasoner: Callable[..., Reasoner] = _make_onnx_reasoner, **options: Any) -> None:
+    def __init__(self, make_reasoner: Callable[..., Reasoner] = make_reasoner, **options: Any) -> None:
         super().__init__('reasoning', SETTINGS, peers=('perception', 'action'), **options)
         self._make_reasoner = make_reasoner
         # Held to change the order, and to publish only what answers the present one.
@@ -113,15 +109,13 @@ class ReasoningNode(VlaNode):
         """Load the model and open the topics, except for the instruction."""
         bundle = open_bundle(self)
         self._manifest = bundle.manifest
-        self._reasoner = self._make_reasoner(
-            bundle, self.setting('provider'), allow_fallback=self.setting('allow_provider_fallback')
-        )
+        camera = self._manifest.reasoning.location_camera
+        self._illustration = Illustration(self, camera, self.setting('base_frame'))
+        self._reasoner = self._make_reasoner(self, bundle, self._illustration.image_at)
         tell_providers(self, getattr(self._reasoner, 'providers', ()))
         self._trace = self.speak(String, 'reasoning/trace', qos.TRACE)
         self._decisions = self.speak(DiagnosticArray, 'reasoning/decision', qos.LATCHED)
         self._thoughts = self.speak(Image, 'reasoning/thought', qos.THOUGHT)
-        camera = self._manifest.reasoning.location_camera
-        self._illustration = Illustration(self, camera, self.setting('base_frame'))
         self.listen(Image, 'perception/tokens', self._on_tokens, qos.STREAM_IN, 'bad_tokens')
         self._hand = self._manifest.reasoning.hand
         if self._hand is not None:

@@ -64,18 +64,7 @@ class OnnxReasoner:
         still = Thought(tokens.stamp, np.zeros((0, self._manifest.thought.width), np.float32))
         if not plain(instruction):
             return Decision(Verdict.REFUSED, UNREADABLE, instruction, ''), still
-        if self._spec.hand is None:
-            situation = None
-        elif situation is None:
-            raise VlaError(
-                f'situation: bundle {self._manifest.name!r} wants to know of the hand, found nothing'
-            )
-        ids = self._tokenizer.encode(prompt(instruction, situation, self._spec.location_bins)).ids
-        longest = self._spec.context - len(self._rows) - self._spec.max_new_tokens
-        if len(ids) > longest:
-            raise VlaError(
-                f'instruction: expected at most {longest} tokens, found {len(ids)}; say it shorter'
-            )
+        ids = self._question(instruction, situation)
         written: list[int] = []
         thought: list[FloatArray] = []
         for token, hidden in self._greedy(tokens.rows[self._rows], ids):
@@ -91,11 +80,55 @@ class OnnxReasoner:
             return decision, still
         return decision, Thought(tokens.stamp, np.concatenate(thought))
 
+    def recite(
+        self, tokens: VisualTokens, instruction: str, written: str, situation: Situation | None = None
+    ) -> Thought:
+        """The thought vectors that this model has when it reads a trace that another mind wrote (teacher forcing).
+
+        They are taken where ``think`` takes them: of a trace of its own they are those that came with it.
+
+        Raises:
+            VlaError: the trace has no answer, or is longer than one of the model's own could be.
+        """
+        require_shape('tokens', tokens.rows, (self._manifest.tokens.rows, self._manifest.tokens.width))
+        ids = self._question(instruction, situation)
+        forced = self._tokenizer.encode(written).ids
+        if forced.count(self._answer) != 1 or not forced or forced[-1] != self._end:
+            raise VlaError(f'trace: expected one answer from {trace.ANSWER} to {trace.END_ANSWER} at its end')
+        begin = forced.index(self._answer)
+        if len(forced) > self._spec.max_new_tokens or len(forced) - begin > self._manifest.thought.rows:
+            raise VlaError(
+                f'trace: expected at most {self._spec.max_new_tokens} tokens, {self._manifest.thought.rows} of '
+                f'them in the answer, found {len(forced)} and {len(forced) - begin}'
+            )
+        _, hidden, _ = self._run(
+            tokens.rows[self._rows], np.array([*ids, *forced], np.int64), self._empty_cache()
+        )
+        return Thought(tokens.stamp, hidden[begin - len(forced) :])
+
+    def _question(self, instruction: str, situation: Situation | None) -> list[int]:
+        """The tokens of the prompt; VlaError for a question that cannot be put to this bundle."""
+        if self._spec.hand is None:
+            situation = None
+        elif situation is None:
+            raise VlaError(
+                f'situation: bundle {self._manifest.name!r} wants to know of the hand, found nothing'
+            )
+        ids: list[int] = self._tokenizer.encode(prompt(instruction, situation, self._spec.location_bins)).ids
+        longest = self._spec.context - len(self._rows) - self._spec.max_new_tokens
+        if len(ids) > longest:
+            raise VlaError(
+                f'instruction: expected at most {longest} tokens, found {len(ids)}; say it shorter'
+            )
+        return ids
+
+    def _empty_cache(self) -> FloatArray:
+        shape = (self._spec.layers, 2, self._spec.heads, 0, self._spec.head_width)
+        return np.zeros(shape, np.float32)
+
     def _greedy(self, visual: FloatArray, ids: list[int]) -> Iterator[tuple[int, FloatArray]]:
         """Each new token with the hidden state (1, width) that the model has after reading it."""
-        cache: FloatArray = np.zeros(
-            (self._spec.layers, 2, self._spec.heads, 0, self._spec.head_width), np.float32
-        )
+        cache = self._empty_cache()
         nothing = visual[:0]
         logits, _, cache = self._run(visual, np.array(ids, np.int64), cache)
         for _ in range(self._spec.max_new_tokens):

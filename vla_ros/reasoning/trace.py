@@ -146,6 +146,15 @@ def write(
     return f'{start}{check}{END_THINK}{ANSWER} go: {in_words(step)}{where}{END_ANSWER}'
 
 
+def write_touch(name: str, place: Place, bins: int) -> str:
+    """The older form, for bundles that were trained on it: touch the one object there is, at a place in 0..1."""
+    where = location(*place, bins)
+    return (
+        f'{THINK} i see {name}{where}. asked: touch {name}. it is at{where}.{END_THINK}'
+        f'{ANSWER} go: touch {name}{where}{END_ANSWER}'
+    )
+
+
 def _things(step: Subtask) -> list[str]:
     """The names of what a step is done with."""
     names = [step.object, step.target if step.kind == 'put' else '']

@@ -91,7 +91,7 @@ class DeafServer:
 
     def __init__(self) -> None:
         self._socket = socket.create_server(('127.0.0.1', 0))
-        self.address = 'ws://127.0.0.1:%d' % self._socket.getsockname()[1]
+        self.address = f'ws://127.0.0.1:{self._socket.getsockname()[1]}'
         self._accepted: list[socket.socket] = []
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()

@@ -52,6 +52,7 @@ class OpenPiServer:
         self.asked: list[Any] = []
         self.headers: list[Any] = []
         self.connections = 0
+        self._open: list[ServerConnection] = []
         self._ending = threading.Event()
         self._server = serve(self._handle, '127.0.0.1', port, compression=None, max_size=None)
         self.port = self._server.socket.getsockname()[1]
@@ -69,9 +70,12 @@ class OpenPiServer:
         self._ending.set()
         self._server.shutdown()
         self._thread.join()
+        for connection in self._open:  # older releases of websockets let them be
+            connection.close()
 
     def _handle(self, connection: ServerConnection) -> None:
         self.connections += 1
+        self._open.append(connection)
         self.headers.append(connection.request.headers)
         try:
             connection.send(openpi_bytes(self.metadata))

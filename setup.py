@@ -9,6 +9,7 @@ PACKAGE = 'vla_ros'
 HERE = Path(__file__).resolve().parent
 SHARED_FOLDERS = ('launch', 'config', 'models')
 TESTS = ['hypothesis', 'pytest', 'pytest-timeout']
+REMOTE = ['msgpack', 'pyzmq', 'websockets>=15']
 EXECUTABLES = (
     'simulator',
     'perception',
@@ -71,6 +72,8 @@ setup(
             'ros-jazzy-common-interfaces; ' + LINUX_X86,
             'ros-jazzy-rclpy[fastrtps]; ' + LINUX_X86,
         ],
+        # The protocols of policy servers, for the action node's backends openpi and groot.
+        'remote': REMOTE,
         'sim': [
             'av',
             'matplotlib',
@@ -94,6 +97,7 @@ setup(
         'test': TESTS,  # without this name colcon would not know that the tests are pytest's, and run none
         'dev': [
             *TESTS,
+            *REMOTE,
             'catkin-pkg',
             'colcon-common-extensions',
             'flake8',

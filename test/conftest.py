@@ -38,11 +38,14 @@ NOT_ON_A_ROBOT = {
     'matplotlib',
     'mcap',
     'mcap_ros2',
+    'msgpack',
     'mujoco',
     'onnx',
     'rosbags',
     'torch',
     'transformers',
+    'websockets',
+    'zmq',
 }
 DOMAINS = range(1, 101)  # above 101 the ports of a domain run into those that Linux hands out
 LOCKS = Path(tempfile.gettempdir()) / f'vla_ros_test_domains_{os.getuid()}'

@@ -13,6 +13,7 @@ from test_walls import PACKAGE, imports
 
 from vla_ros.action.guard import Guard, GuardSettings
 from vla_ros.action.planner import Planner, PlannerSettings, Policy
+from vla_ros.action.remote.policy import RemotePolicy
 from vla_ros.types import Decision, JointTrajectory
 
 ROADS = (
@@ -72,11 +73,20 @@ def test_a_decision_would_be_found() -> None:
     assert words_in(dict[str, int] | None, ('', 'x')) == {('', 'x')}
 
 
+def test_given_a_policy_on_a_server_its_words_have_a_road_of_their_own_beside_planner_and_guard() -> None:
+    """``hear_words`` has one caller, and ``act`` is given and gives no text, as any policy."""
+    assert inputs(RemotePolicy.act) == inputs(Policy.act)
+    assert words_in(typing.get_type_hints(RemotePolicy.act)['return'], ('', '')) == set()
+    callers = [path.name for path in PACKAGE.rglob('*.py') if '.hear_words(' in path.read_text('utf-8')]
+    assert callers == ['policy_backend.py']
+
+
 @pytest.mark.parametrize(
     'path',
     [
-        *sorted((PACKAGE / 'action').glob('*.py')),
+        *sorted((PACKAGE / 'action').rglob('*.py')),
         PACKAGE / 'nodes' / 'action.py',
+        PACKAGE / 'nodes' / 'policy_backend.py',
     ],
     ids=lambda path: f'{path.parent.name}/{path.name}',
 )

@@ -150,6 +150,22 @@ def test_no_words_come_to_the_action_node(robot: str | None) -> None:
 
 
 @EVERY
+def test_with_a_policy_server_the_action_node_hears_pictures_and_decisions_and_nobody_else_hears_more(
+    robot: str | None,
+) -> None:
+    """The words of a decision go to the server alone; the person's own topic stays closed to it."""
+    usual, with_server = rights(robot=robot), rights(robot=robot, policy_server=True)
+    name = f'{ROOT}/action'
+    before, after = set(usual[name][1].subscribes), set(with_server[name][1].subscribes)
+    assert before - after == {'perception/tokens'}
+    assert after - before == {'reasoning/decision', *(f'perception/{camera}/image' for camera in CAMERAS)}
+    assert WORDS not in after
+    for path in usual:
+        if path != name:
+            assert usual[path] == with_server[path]
+
+
+@EVERY
 def test_what_a_thought_is_made_of_has_one_source_each(robot: str | None) -> None:
     assert who(robot, 'publishes', 'reasoning/thought') == {'reasoning'}
     assert who(robot, 'publishes', 'perception/tokens') == {'perception'}

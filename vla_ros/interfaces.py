@@ -73,12 +73,15 @@ def vla_node_interface(name: str, peers: Sequence[str]) -> Interface:
     )
 
 
-def interfaces(cameras: Sequence[str], *, simulator: bool) -> dict[str, Interface]:
-    """Everybody's interface by name, with everything that a parameter can switch on.
+def interfaces(
+    cameras: Sequence[str], *, simulator: bool, policy_server: bool = False
+) -> dict[str, Interface]:
+    """Everybody's interface by name, with everything that a parameter can switch on but ``backend``.
 
     Args:
         cameras: names of the manifest's cameras; System 2 may look at any of them.
         simulator: the simulated robot is there, and says the time.
+        policy_server: the action node asks a policy on a server, by its parameter ``backend``.
     """
     each = {
         'perception': vla_node_interface('perception', ('reasoning', 'action'))
@@ -102,11 +105,11 @@ def interfaces(cameras: Sequence[str], *, simulator: bool) -> dict[str, Interfac
                 *(f'perception/{camera}/image' for camera in cameras),
             ),
         ),
-        # No words come in here: neither the instruction nor the chain of thought.
+        # No words come in here, neither the instruction nor the chain of thought, unless a server is to be told them.
         'action': vla_node_interface('action', ('perception', 'reasoning'))
         | Interface(
             publishes=(COMMANDS, 'action/dry_run', 'action/limits'),
-            subscribes=('perception/tokens', 'reasoning/thought', 'joint_states'),
+            subscribes=('reasoning/thought', 'joint_states', *_seen_by_action(cameras, policy_server)),
             serves=SWITCHES,
         ),
         # It is heard by viewers alone.
@@ -132,6 +135,13 @@ def interfaces(cameras: Sequence[str], *, simulator: bool) -> dict[str, Interfac
         for spec in ALL_NODES:
             each[spec.name] |= Interface(subscribes=('/clock',))
     return each
+
+
+def _seen_by_action(cameras: Sequence[str], policy_server: bool) -> tuple[str, ...]:
+    """Tokens; or pictures, and the decisions whose words go to the server."""
+    if not policy_server:
+        return ('perception/tokens',)
+    return (*(f'perception/{camera}/image' for camera in cameras), 'reasoning/decision')
 
 
 def _simulator(cameras: Sequence[str]) -> Interface:

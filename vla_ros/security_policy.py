@@ -36,12 +36,12 @@ HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 def rights(
-    *, robot: str | None = ROBOT, cameras: Sequence[str] = CAMERAS
+    *, robot: str | None = ROBOT, cameras: Sequence[str] = CAMERAS, policy_server: bool = False
 ) -> dict[str, tuple[str, Interface]]:
     """By enclave: the node's name and its interface after the robot's remaps; None is the simulated robot."""
     remaps = () if robot is None else load_robot(robot).remaps
     found = {}
-    for name, interface in interfaces(cameras, simulator=robot is None).items():
+    for name, interface in interfaces(cameras, simulator=robot is None, policy_server=policy_server).items():
         allowed = _remapped(interface, remaps)
         if name == OBSERVER:  # started without the robot's remaps, it must still come up
             allowed |= Interface(subscribes=(COMMANDS,))
@@ -56,11 +56,12 @@ def policy(
     robot: str | None = ROBOT,
     namespace: str = '/',
     cameras: Sequence[str] = CAMERAS,
+    policy_server: bool = False,
 ) -> str:
     """The policy as XML of the sros2 schema."""
     root = ElementTree.Element('policy', version=VERSION)
     enclaves = ElementTree.SubElement(root, 'enclaves')
-    for path, (node, interface) in rights(robot=robot, cameras=cameras).items():
+    for path, (node, interface) in rights(robot=robot, cameras=cameras, policy_server=policy_server).items():
         enclave = ElementTree.SubElement(enclaves, 'enclave', path=path)
         profiles = ElementTree.SubElement(enclave, 'profiles')
         profile = ElementTree.SubElement(profiles, 'profile', ns=f'/{namespace.strip("/")}', node=node)
@@ -102,9 +103,18 @@ def main() -> int:
     parser.add_argument('--simulator', action='store_true', help='the simulated robot instead')
     parser.add_argument('--namespace', default='/', help='of all nodes')
     parser.add_argument('--cameras', nargs='+', default=CAMERAS, help="as the bundle's manifest names them")
+    parser.add_argument(
+        '--policy-server', action='store_true', help='the action node asks one (its parameter backend)'
+    )
     options = parser.parse_args()
     robot = None if options.simulator else options.robot
-    print(policy(robot=robot, namespace=options.namespace, cameras=options.cameras), end='')
+    made = policy(
+        robot=robot,
+        namespace=options.namespace,
+        cameras=options.cameras,
+        policy_server=options.policy_server,
+    )
+    print(made, end='')
     return 0
 
 

@@ -65,6 +65,21 @@ class VisualTokens:
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """What a policy sees that has eyes of its own.
+
+    ``images`` are (height, width, 3) uint8 rgb, cameras in manifest order; ``stamp`` is the oldest frame's.
+    """
+
+    stamp: int
+    images: tuple[ImageArray, ...]
+
+
+Sight = VisualTokens | Pictures
+"""What a policy is shown, by the kind of the policy."""
+
+
+@dataclass(frozen=True)
 class Thought:
     """What System 1 reads of System 2: (rows, channels) float32, stamped as the tokens that it was made from.
 

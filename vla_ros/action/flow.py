@@ -14,6 +14,7 @@ from vla_ros.types import (
     DoubleArray,
     FloatArray,
     JointSample,
+    Sight,
     Thought,
     VisualTokens,
     VlaError,
@@ -49,7 +50,7 @@ class FlowPolicy:
 
     def act(
         self,
-        tokens: VisualTokens,
+        tokens: Sight,
         thought: Thought,
         joints: JointSample,
         noise: FloatArray,
@@ -65,6 +66,8 @@ class FlowPolicy:
         Raises:
             VlaError: a shape that the manifest does not name, or a thought without rows.
         """
+        if not isinstance(tokens, VisualTokens):
+            raise VlaError('tokens: expected those of the bundle, found pictures')
         manifest = self._manifest
         horizon, count = self.noise_shape
         require_shape('tokens', tokens.rows, (manifest.tokens.rows, manifest.tokens.width))

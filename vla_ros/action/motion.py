@@ -16,7 +16,7 @@ from vla_ros.action.jump import jump_between
 from vla_ros.action.planner import Planner, PlannerSettings
 from vla_ros.action.question import Question
 from vla_ros.action.stitch import ExecutingPlan
-from vla_ros.types import NANOSECONDS, ActionChunk, JointSample, Thought, VisualTokens
+from vla_ros.types import NANOSECONDS, ActionChunk, JointSample, Sight, Thought
 
 Send = Callable[[ExecutingPlan], None]
 CLOCK_SLACK = round(GuardSettings.clock_slack * NANOSECONDS)
@@ -195,7 +195,7 @@ class Motion:
                 self._brake(refusal.sentence)
             return refusal
 
-    def question(self, tokens: VisualTokens, settings: PlannerSettings) -> Question | Refusal | None:
+    def question(self, tokens: Sight, settings: PlannerSettings) -> Question | Refusal | None:
         """What to ask the policy for a plan; why not, or None if there is nothing to plan with."""
         with self._lock:
             planner, thought, now = self._planner, self._heard.thought, self._now()
@@ -235,7 +235,7 @@ class Motion:
             return result
 
     def plan(
-        self, tokens: VisualTokens, settings: PlannerSettings, dry_run: Send | None = None
+        self, tokens: Sight, settings: PlannerSettings, dry_run: Send | None = None
     ) -> ExecutingPlan | Refusal | None:
         """Question, policy and answer at once: one plan, sent; takes as long as the model thinks.
 

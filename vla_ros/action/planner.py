@@ -39,15 +39,15 @@ from vla_ros.types import (
     DoubleArray,
     FloatArray,
     JointSample,
+    Sight,
     Thought,
-    VisualTokens,
 )
 
 REMEMBERED_THINKING = 10  # answers of the policy, of which the slowest counts
 
 
 class Policy(Protocol):
-    """A System-1 backend: see ``vla_ros.action.flow.FlowPolicy``. One caller at a time."""
+    """A System-1 backend: ``vla_ros.action.flow`` here, ``vla_ros.action.remote`` on a server. One caller at a time."""
 
     @property
     def providers(self) -> Sequence[str]:
@@ -56,7 +56,7 @@ class Policy(Protocol):
 
     def act(
         self,
-        tokens: VisualTokens,
+        tokens: Sight,
         thought: Thought,
         joints: JointSample,
         noise: FloatArray,
@@ -114,7 +114,7 @@ class Planner:
         )
 
     def chunk(
-        self, tokens: VisualTokens, thought: Thought, seen: JointSample, newest: JointSample, now: int
+        self, tokens: Sight, thought: Thought, seen: JointSample, newest: JointSample, now: int
     ) -> ActionChunk:
         """What the policy wants; the slow part.
 

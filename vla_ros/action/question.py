@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vla_ros.action.planner import Planner
-from vla_ros.types import ActionChunk, JointSample, Thought, VisualTokens
+from vla_ros.types import ActionChunk, JointSample, Sight, Thought
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Question:
     """Everything that the policy is asked with, as it was at the time ``asked`` (ns)."""
 
     planner: Planner
-    tokens: VisualTokens
+    tokens: Sight
     thought: Thought
     seen: JointSample
     newest: JointSample

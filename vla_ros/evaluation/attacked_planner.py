@@ -25,6 +25,7 @@ from vla_ros.types import (
     DoubleArray,
     FloatArray,
     JointSample,
+    Sight,
     Thought,
     VisualTokens,
     VlaError,
@@ -69,7 +70,7 @@ class Opponent:
 
     def act(
         self,
-        tokens: VisualTokens,
+        tokens: Sight,
         thought: Thought,
         joints: JointSample,
         noise: FloatArray,

@@ -9,7 +9,7 @@ from vla_ros.sim.expert import PERIOD
 from vla_ros.sim.foresight import Foresight
 from vla_ros.sim.tasks import Task
 from vla_ros.sim.world import World
-from vla_ros.types import ActionChunk, DoubleArray, FloatArray, JointSample, Thought, VisualTokens
+from vla_ros.types import ActionChunk, DoubleArray, FloatArray, JointSample, Sight, Thought
 
 HORIZON = 16
 NOISE = 0.005
@@ -31,7 +31,7 @@ class ExpertPolicy:
 
     def act(
         self,
-        tokens: VisualTokens,
+        tokens: Sight,
         thought: Thought,
         joints: JointSample,
         noise: FloatArray,

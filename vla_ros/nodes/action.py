@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import JumpThreshold, TimeJump
 from rclpy.duration import Duration
@@ -19,6 +20,8 @@ from vla_ros.action.guard import GuardReason, GuardSettings, Refusal
 from vla_ros.action.limits import absurdities, load_limits
 from vla_ros.action.motion import Distrust, Motion
 from vla_ros.action.planner import Planner, PlannerSettings, Policy
+from vla_ros.action.remote.errors import ServerError
+from vla_ros.action.remote.policy import RemotePolicy
 from vla_ros.action.stitch import ExecutingPlan
 from vla_ros.bundle import Bundle
 from vla_ros.diagnostics import LIMITS_TASK, Level, Report
@@ -32,10 +35,11 @@ from vla_ros.nodes.limits_messages import limits_message
 from vla_ros.nodes.main import run
 from vla_ros.nodes.messages import nanoseconds
 from vla_ros.nodes.model import open_bundle, require_made_with, tell_providers
+from vla_ros.nodes.policy_backend import Eyes, open_remote
 from vla_ros.nodes.topic_status import Acceptable
 from vla_ros.nodes.worker import LatestWorker
 from vla_ros.perception.rate_gate import RateGate
-from vla_ros.types import NANOSECONDS, Thought, VisualTokens, VlaError, require_shape
+from vla_ros.types import NANOSECONDS, Pictures, Sight, Thought, VisualTokens, VlaError, require_shape
 
 WATCH_PERIOD = 0.05  # seconds
 QUIET = (GuardReason.HOLD, GuardReason.NOT_ENABLED, GuardReason.STOPPED)  # nothing to warn of
@@ -48,13 +52,17 @@ def _make_flow_policy(bundle: Bundle, provider: str, *, allow_fallback: bool) ->
 
 
 class ActionNode(VlaNode):
-    """``perception/tokens``, ``reasoning/thought`` and ``joint_states`` to ``joint_trajectory``."""
+    """``perception/tokens``, ``reasoning/thought`` and ``joint_states`` to ``joint_trajectory``.
+
+    A policy on a server has pictures and the words of decisions instead of tokens: ``vla_ros.nodes.policy_backend``.
+    """
 
     def __init__(self, make_policy: Callable[..., Policy] = _make_flow_policy, **options: Any) -> None:
         super().__init__('action', SETTINGS, peers=('perception', 'reasoning'), **options)
         self._make_policy = make_policy
         self._motion = Motion(self.now, self._send, self._tell_brake)
-        self._worker: LatestWorker[VisualTokens] | None = None
+        self._worker: LatestWorker[Sight] | None = None
+        self._remote: RemotePolicy | None = None
         self._clock_jumped = threading.Event()
         # The switches exist in every state of the lifecycle.
         self.create_service(SetBool, 'action/enable', self._on_enable)
@@ -69,23 +77,29 @@ class ActionNode(VlaNode):
     def set_up(self) -> None:
         """Load model and limits, run the model once, open the topics."""
         bundle = open_bundle(self)
-        self._manifest = bundle.manifest
+        self._remote = open_remote(self, bundle.manifest)
+        chunk = bundle.manifest.chunk if self._remote is None else self._remote.chunk
+        self._manifest = bundle.manifest.model_copy(update={'chunk': chunk})
         self._names = bundle.manifest.robot.joints
         self._cameras = {camera.name: bundle.rows_of((camera.name,)) for camera in bundle.manifest.cameras}
         self._in_force = values_in_force(self, bundle.manifest)
         limits = load_limits(self._in_force['limits_file'], self._names)
         for sentence in absurdities(limits):
             self.get_logger().warning(sentence)
-        policy = self._make_policy(
+        policy = self._remote or self._make_policy(
             bundle, self.setting('provider'), allow_fallback=self.setting('allow_provider_fallback')
         )
         policy.warm_up()
-        tell_providers(self, policy.providers)
-        self._planner = Planner(policy, bundle.manifest.chunk, limits, self._planner_settings())
+        tell_providers(self, policy.providers, local=self._remote is None)
+        self._planner = Planner(policy, chunk, limits, self._planner_settings())
         self._trajectories = self.speak(JointTrajectory, 'joint_trajectory', qos.COMMAND)
         self._dry_runs = self.speak(JointTrajectory, 'action/dry_run', qos.COMMAND)
         self._limits = self.speak(DiagnosticArray, 'action/limits', qos.LATCHED)
-        self.listen(Image, 'perception/tokens', self._on_tokens, qos.STREAM_IN, 'bad_tokens')
+        if self._remote is None:
+            self._eyes, self._seen = None, 'tokens'
+            self.listen(Image, 'perception/tokens', self._on_tokens, qos.STREAM_IN, 'bad_tokens')
+        else:
+            self._eyes, self._seen = Eyes(self, self._manifest, self._remote, self._on_pictures), 'pictures'
         self.listen(Image, 'reasoning/thought', self._on_thought, qos.THOUGHT, 'bad_thought')
         self.listen(JointState, 'joint_states', self._on_joints, qos.JOINT_STATES_IN, 'bad_joint_states')
 
@@ -97,6 +111,8 @@ class ActionNode(VlaNode):
         self._gate = RateGate(self.setting('replan_rate'))
         self._clock_jumped.clear()
         self._frozen = FrozenCameras()
+        if self._eyes is not None:
+            self._eyes.begin()
         self._motion.begin(self._planner, self.setting('start_enabled'))
         self._worker = LatestWorker('action', self._replan, self._on_worker_error)
 
@@ -109,8 +125,10 @@ class ActionNode(VlaNode):
             self._worker = None
 
     def tear_down(self) -> None:
-        """Give the model's memory back."""
+        """Give the model's memory back, or leave the server."""
         vars(self).pop('_planner', None)
+        if self._remote is not None:
+            self._remote.close()
 
     def on_peer(self, name: str, life: Life) -> None:
         """Brake at once when a peer is lost, and do not act on its last words."""
@@ -130,6 +148,8 @@ class ActionNode(VlaNode):
         self.health.note('dry run', self.setting('dry_run'))
         if self.is_active:
             self.health.note('stitching', self._planner.settings.stitching.name)
+            if self._eyes is not None:
+                self._eyes.observe()
         for name, stamp in self._motion.stamps().items():
             self.note_age(name, stamp)
         if self.is_active and self.bond.lost:
@@ -138,7 +158,7 @@ class ActionNode(VlaNode):
     def expect(self) -> None:
         """Tokens and joint states so often that none gets too old before the next."""
         slack = GuardSettings.clock_slack
-        for stream, parameter in (('tokens', 'max_token_age'), ('joint states', 'max_joint_state_age')):
+        for stream, parameter in ((self._seen, 'max_token_age'), ('joint states', 'max_joint_state_age')):
             longest = self.setting(parameter)
             self.health.expect(stream, Acceptable(slowest=1 / longest, oldest=longest, newest=slack))
 
@@ -179,20 +199,26 @@ class ActionNode(VlaNode):
         require_shape('tokens', rows, (self._manifest.tokens.rows, self._manifest.tokens.width))
         require_made_with('tokens', message, self._manifest)
         tokens = VisualTokens(nanoseconds(message.header.stamp), rows)
-        self.health.tick('tokens', self.age(tokens.stamp))
-        if self._shows_the_past(tokens):
-            return
-        if not self._motion.hear_tokens(tokens.stamp):
-            self._gate.reset()
-            self.refuse('clock_went_back', 'tokens went back in time; disarmed')
-        self._gate.rate = self.setting('replan_rate')
-        if self._motion.wants_plans and self._gate.admits(tokens.stamp) and self._worker is not None:
-            self._worker.submit(tokens)
+        self._see(tokens, {camera: rows[own] for camera, own in self._cameras.items()})
 
-    def _shows_the_past(self, tokens: VisualTokens) -> bool:
+    def _on_pictures(self, pictures: Pictures) -> None:
+        self._see(pictures, dict(zip(self._cameras, pictures.images, strict=True)))
+
+    def _see(self, sight: Sight, pictures: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Plan with what is seen, if it is time; ``pictures`` is the same by camera."""
+        self.health.tick(self._seen, self.age(sight.stamp))
+        if self._shows_the_past(sight.stamp, pictures):
+            return
+        if not self._motion.hear_tokens(sight.stamp):
+            self._gate.reset()
+            self.refuse('clock_went_back', f'{self._seen} went back in time; disarmed')
+        self._gate.rate = self.setting('replan_rate')
+        if self._motion.wants_plans and self._gate.admits(sight.stamp) and self._worker is not None:
+            self._worker.submit(sight)
+
+    def _shows_the_past(self, stamp: int, pictures: Mapping[str, npt.NDArray[Any]]) -> bool:
         """Whether a camera is frozen; the arm is at rest or brakes then."""
-        joints = self._motion.joints_at(tokens.stamp)
-        pictures = {camera: tokens.rows[rows] for camera, rows in self._cameras.items()}
+        joints = self._motion.joints_at(stamp)
         farthest = self.setting('max_unseen_motion')
         camera = '' if joints is None else self._frozen.look(pictures, joints.positions, farthest)
         if camera:
@@ -207,6 +233,8 @@ class ActionNode(VlaNode):
         if len(rows) > self._manifest.thought.rows:
             raise VlaError(f'thought: expected at most {self._manifest.thought.rows} rows, found {len(rows)}')
         self.health.tick('thoughts')
+        if self._remote is not None and not len(rows):
+            self._remote.forget_words()
         self._motion.hear_thought(Thought(nanoseconds(message.header.stamp), rows))
 
     def _on_joints(self, message: JointState) -> None:
@@ -246,7 +274,7 @@ class ActionNode(VlaNode):
     def _planner_settings(self) -> PlannerSettings:
         return planner_settings(self, self._manifest, self._in_force)
 
-    def _replan(self, tokens: VisualTokens) -> None:
+    def _replan(self, tokens: Sight) -> None:
         """In the worker: one plan, from tokens to the controller."""
         if self._hold_for_peers():
             self.refuse('peer_lost', self.bond.lost)
@@ -281,7 +309,7 @@ class ActionNode(VlaNode):
 
     def _on_worker_error(self, error: Exception) -> None:
         if isinstance(error, VlaError):
-            self.refuse('bad_plan', error)
+            self.refuse('policy_server' if isinstance(error, ServerError) else 'bad_plan', error)
         else:
             self.fail(error)
 

@@ -16,11 +16,13 @@ from vla_ros.bundle import Manifest
 from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.nodes.model import MODEL_SETTINGS
 from vla_ros.nodes.parameters import Setting
+from vla_ros.nodes.policy_backend import BACKEND_SETTINGS
 from vla_ros.robots import for_robot
 from vla_ros.types import VlaError
 
 SETTINGS = (
     *MODEL_SETTINGS,
+    *BACKEND_SETTINGS,
     Setting(
         'robot',
         '',

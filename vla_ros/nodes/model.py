@@ -42,9 +42,11 @@ def require_made_with(what: str, message: Image, manifest: Manifest) -> None:
         raise VlaError(f'{what}: expected them to be made with bundle {manifest.tag!r}, found {made_with!r}')
 
 
-def tell_providers(node: VlaNode, providers: Sequence[str]) -> None:
-    """Show which execution providers are in use, and say loudly when it is not the one asked for."""
+def tell_providers(node: VlaNode, providers: Sequence[str], *, local: bool = True) -> None:
+    """Show which execution providers are in use, and say loudly when a local one is not the one asked for."""
     node.health.note('execution providers', ', '.join(providers))
+    if not local:
+        return
     wanted = PROVIDERS[node.setting('provider')]
     if list(providers[:1]) != [wanted]:
         node.get_logger().error(f'computing on {list(providers)} instead of {wanted}')

@@ -1,0 +1,200 @@
+"""What a served policy wants and gives, number by number: ``config/policies/NAME.yaml``, of one typed schema.
+
+No server says of itself in which units, order and sense its numbers are, so a person declares it here. What is
+declared but cannot be turned into joint positions (poses of the hand, velocities) is refused with the reason.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from vla_ros.bundle import Manifest
+from vla_ros.paths import share_directory
+from vla_ros.strict_yaml import read_yaml
+from vla_ros.types import VlaError
+
+LARGEST_FILE = 100_000  # bytes
+LONGEST_CHUNK = 5.0  # seconds; the guard takes no longer one
+
+Number = Annotated[float, Field(ge=-1e4, le=1e4)]
+Angle = Annotated[float, Field(ge=-100.0, le=100.0)]
+Key = Annotated[str, Field(min_length=1, max_length=200)]
+Representation = Literal['absolute', 'relative', 'delta', 'velocity']
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra='forbid', frozen=True, allow_inf_nan=False)
+
+
+class Point(_Strict):
+    """One number of theirs, and where the joint is then, in rad."""
+
+    theirs: Number
+    rad: Angle
+
+
+class Column(_Strict):
+    """One number of a vector. Either a joint, or ``ignored``: filled up, or of something that is not in the robot.
+
+    Attributes:
+        joint: name in the bundle.
+        unit: 'rad' and 'deg' with ``sign`` and ``zero`` (rad of ours where theirs is 0); 'line' goes through ``first``
+            and ``second``, as for a gripper from 0 open to 1 closed.
+        representation: of this number alone, where it differs from that of its vector.
+    """
+
+    joint: str = Field('', max_length=100)
+    ignored: bool = False
+    unit: Literal['rad', 'deg', 'line'] = 'rad'
+    sign: Literal[1, -1] = 1
+    zero: Angle = 0.0
+    first: Point | None = None
+    second: Point | None = None
+    representation: Representation | None = None
+
+    @model_validator(mode='after')
+    def _is_one_thing(self) -> Column:
+        if bool(self.joint) == self.ignored:
+            raise ValueError('expected either joint or ignored: true')
+        if (self.unit == 'line') != (self.first is not None and self.second is not None):
+            raise ValueError('expected first and second with unit: line, and only with it')
+        if self.first is not None and self.second is not None:
+            if self.sign != 1 or self.zero != 0.0:
+                raise ValueError('expected neither sign nor zero with unit: line')
+            if self.first.theirs == self.second.theirs or self.first.rad == self.second.rad:
+                raise ValueError('first and second: expected two points that differ in both numbers')
+        return self
+
+    @property
+    def line(self) -> tuple[float, float]:
+        """(slope, offset): rad = offset + slope * theirs."""
+        if self.first is not None and self.second is not None:
+            slope = (self.second.rad - self.first.rad) / (self.second.theirs - self.first.theirs)
+            return slope, self.first.rad - slope * self.first.theirs
+        return self.sign * (math.radians(1.0) if self.unit == 'deg' else 1.0), self.zero
+
+
+class Picture(_Strict):
+    """Which camera of the bundle goes where; rgb, at the size that the bundle gives it."""
+
+    key: Key
+    camera: str = Field(pattern=r'^[a-z][a-z0-9_]*$')
+
+
+class State(_Strict):
+    """A vector of measured joint positions."""
+
+    key: Key
+    columns: tuple[Column, ...] = Field(min_length=1, max_length=200)
+
+
+class Actions(_Strict):
+    """A matrix of the answer, one row a step: 'relative' to where the joints were, 'delta' to the step before."""
+
+    key: Key
+    space: Literal['joint', 'end_effector']
+    representation: Representation
+    columns: tuple[Column, ...] = Field(min_length=1, max_length=200)
+
+
+class PolicyFile(_Strict):
+    """A served policy. ``horizon`` rows, ``dt`` seconds apart; the first is due ``dt`` after the pictures.
+
+    Attributes:
+        prompt: which words go to it: the subtask that System 2 chose, or the person's own.
+        metadata: what the server must say of itself (openpi); more may be there.
+    """
+
+    name: str = Field(pattern=r'^[a-z][a-z0-9_]*$', max_length=100)
+    title: str = Field(min_length=1, max_length=1000)
+    backend: Literal['openpi', 'groot']
+    prompt: Literal['subtask', 'instruction']
+    prompt_key: Key
+    horizon: int = Field(gt=0, le=1000)
+    dt: float = Field(ge=0.001, le=1.0)
+    pictures: tuple[Picture, ...] = Field(min_length=1, max_length=16)
+    state: tuple[State, ...] = Field(min_length=1, max_length=50)
+    actions: tuple[Actions, ...] = Field(min_length=1, max_length=50)
+    metadata: dict[str, Any] = {}
+
+    @model_validator(mode='after')
+    def _keys_differ(self) -> PolicyFile:
+        asked = [picture.key for picture in self.pictures] + [state.key for state in self.state]
+        asked.append(self.prompt_key)
+        for what, keys in (('of the question', asked), ('of actions', [entry.key for entry in self.actions])):
+            if len(set(keys)) != len(keys):
+                raise ValueError(f'expected keys {what} that differ, found {keys}')
+        if self.horizon * self.dt > LONGEST_CHUNK:
+            raise ValueError(
+                f'expected horizon * dt of at most {LONGEST_CHUNK} s, found {self.horizon * self.dt:g} s'
+            )
+        return self
+
+
+def load_policy_file(policy: str) -> PolicyFile:
+    """The policy of a name in ``config/policies``, or of the path of a file.
+
+    Raises:
+        VlaError: there is none, or a key is missing, unknown or wrong.
+    """
+    folder = share_directory() / 'config' / 'policies'
+    names = sorted(path.stem for path in folder.glob('*.yaml'))
+    path = folder / f'{policy}.yaml' if policy in names else Path(policy).expanduser()
+    if path.suffix != '.yaml' or not path.is_file():
+        raise VlaError(
+            f"parameter 'policy': expected one of {names} or the path of a policy's .yaml, found {policy!r}"
+        )
+    content = read_yaml(path, LARGEST_FILE)
+    try:
+        file = PolicyFile.model_validate(content)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = '.'.join(str(part) for part in problem['loc']) or 'policy'
+        raise VlaError(f'{path}: {key}: {problem["msg"].removeprefix("Value error, ")}') from error
+    if file.name != path.stem:
+        raise VlaError(f'{path}: name: expected {path.stem!r}, as its file is called, found {file.name!r}')
+    return file
+
+
+def require_mappable(file: PolicyFile, manifest: Manifest) -> None:
+    """Refuse a policy whose numbers cannot be turned into positions of the bundle's joints, and back.
+
+    Raises:
+        VlaError: in one sentence, what cannot.
+    """
+    joints, cameras = manifest.robot.joints, {camera.name for camera in manifest.cameras}
+
+    def refuse(key: str, sentence: str) -> None:
+        raise VlaError(f'policy {file.name!r}: {key}: {sentence}')
+
+    for picture in file.pictures:
+        if picture.camera not in cameras:
+            refuse(
+                picture.key, f'expected a camera of the bundle, {sorted(cameras)}, found {picture.camera!r}'
+            )
+    for state in file.state:
+        for column in state.columns:
+            if column.ignored or column.representation is not None:
+                refuse(state.key, 'expected a joint, measured; nothing else is known of the robot')
+            if column.joint not in joints:
+                refuse(state.key, f'expected joints of the bundle, {list(joints)}, found {column.joint!r}')
+    moved = []
+    for actions in file.actions:
+        if actions.space != 'joint':
+            refuse(
+                actions.key,
+                f'expected space joint, found {actions.space}; nothing here solves for the joints',
+            )
+        for column in actions.columns:
+            if not column.ignored and (column.representation or actions.representation) == 'velocity':
+                refuse(
+                    actions.key, 'expected positions, found velocities, which drift when a chunk is cut short'
+                )
+            if not column.ignored:
+                moved.append(column.joint)
+    if sorted(moved) != sorted(joints):
+        refuse('actions', f'expected each joint of the bundle once, {sorted(joints)}, found {sorted(moved)}')

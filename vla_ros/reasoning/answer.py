@@ -157,11 +157,9 @@ def _unsure(sentence: str, instruction: str, text: str) -> Answer:
 
 
 def _object(text: str) -> Any:
-    """The JSON object of an answer; ValueError for anything else, for doubled keys, and for numbers that are none."""
+    """The JSON object of an answer; ValueError for anything else and for doubled keys."""
     wrapped = _WRAPPED.fullmatch(text)
-    return json.loads(
-        wrapped['object'] if wrapped else text, object_pairs_hook=_each_once, parse_constant=_no_number
-    )
+    return json.loads(wrapped['object'] if wrapped else text, object_pairs_hook=_each_once)
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -169,10 +167,6 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError('a key stands in it twice')
     return found
-
-
-def _no_number(name: str) -> None:
-    raise ValueError(f'{name} is no number')
 
 
 def _problem(error: Exception) -> str:

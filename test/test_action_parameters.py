@@ -30,9 +30,10 @@ LIVE = {
     'transport_lead': 0.02,
     'smoothing': 0.1,
     'ensemble_decay': 0.2,
+    'picture_slop': 0.05,
 }
-ELSEWHERE = {'replan_rate', 'dry_run', 'max_unseen_motion'}
-"""Live, but no matter of planning: the node reads them at every message (see test_nodes_action)."""
+ELSEWHERE = {'replan_rate', 'dry_run', 'max_unseen_motion', 'picture_slop'}
+"""Live, but no matter of planning: the node reads them at every message (see test_nodes_action and its like)."""
 
 
 def action(graph: Graph, folder: Path, **parameters: Any) -> Any:

@@ -153,8 +153,20 @@ def succeeds(words: list[str], folder: Path) -> bool:
 @contextmanager
 def running(words: list[str], folder: Path) -> Iterator[None]:
     """A command that runs until Ctrl-C, as a person would end it."""
-    process = subprocess.Popen(program(words), cwd=folder, env=environment(), start_new_session=True)
+    process = subprocess.Popen(
+        program(words),
+        cwd=folder,
+        env=environment(),
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
     try:
+        for line in process.stdout:
+            print(f'  {line}', end='')
+            if 'Ctrl-C ends' in line:
+                break
         yield
     finally:
         process.send_signal(signal.SIGINT)

@@ -123,7 +123,7 @@ def main() -> int:
             if words[1] == 'run':
                 nodes.enter_context(running(list(words), folder))
                 continue
-            if words[1] != 'say':
+            if words[1] not in ('say', 'status'):
                 nodes.close()
             if not succeeds(list(words), folder):
                 failed.append(command)

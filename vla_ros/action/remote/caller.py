@@ -67,11 +67,12 @@ class Caller:
             call = self._call = _Call(asked)
             self._condition.notify_all()
         if not call.done.wait(self._timeout):
+            problem = f'{self._address}: no answer within {self._timeout:g} s; connecting again'
             with self._condition:
-                self._problem = f'{self._address}: no answer within {self._timeout:g} s; connecting again'
+                self._problem = problem
                 self._condition.notify_all()
             self._link.abort()
-            raise ServerError(self._problem)
+            raise ServerError(problem)
         if call.answer is None:
             raise ServerError(call.problem)
         return call.answer
@@ -87,15 +88,17 @@ class Caller:
 
     def _run(self) -> None:
         while not self._closing.is_set():
+            connected = False
             try:
                 self._link.connect()
                 with self._condition:
                     self._problem = ''
+                connected = True
                 self._answer_questions()
             except (
                 Exception
             ) as error:  # of the network, of TLS, of a library: all mean that there is no answer
-                self._give_up(error)
+                self._give_up(error, connected)
             self._link.close()
             self._closing.wait(self._pause)
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
@@ -115,12 +118,15 @@ class Caller:
                 self._call = None
             call.done.set()
 
-    def _give_up(self, error: Exception) -> None:
+    def _give_up(self, error: Exception, connected: bool) -> None:
         said = str(error) or repr(error)
         problem = said if said.startswith(self._address) else f'{self._address}: {said}'
+        problem = ' '.join(problem.split())[:SHOWN]
         with self._condition:
-            self._problem = ' '.join(problem.split())[:SHOWN]
+            # A connection that was given up breaks because of that: the first reason is the true one.
+            if not (connected and self._problem):
+                self._problem = problem
             call, self._call = self._call, None
         if call is not None:
-            call.problem = self._problem
+            call.problem = problem
             call.done.set()

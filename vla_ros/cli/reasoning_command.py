@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,6 +22,9 @@ def reasoning(
         int, typer.Option(min=0, help='Order i of a task is given in the scene of seed + i.')
     ] = 1_000_000,
     wordings: Wordings = None,
+    paraphrases: Annotated[
+        Path | None, typer.Option(help='YAML list of {say, first, also}: these orders, each once, instead.')
+    ] = None,
     bundle: Bundle = DEFAULT_BUNDLE,
     json_file: JsonFile = None,
 ) -> None:
@@ -28,15 +32,20 @@ def reasoning(
     from vla_ros.bundle import MANIFEST, load_bundle, sha256
     from vla_ros.evaluation.brain import load_brain
     from vla_ros.evaluation.machine import machine, versions
+    from vla_ros.evaluation.paraphrases import list_paraphrased, load_paraphrases
     from vla_ros.evaluation.reasoning import Judged, judge_orders, list_orders, reasoning_report
     from vla_ros.evaluation.wordings import held_out_wordings, load_wordings
     from vla_ros.paths import bundle_directory
     from vla_ros.viz.count_progress import count_progress
 
     begun = time.perf_counter()
-    words = held_out_wordings() if wordings is None else load_wordings(wordings)
+    if paraphrases is not None:
+        orders = list_paraphrased(load_paraphrases(paraphrases), seed)
+    else:
+        words = held_out_wordings() if wordings is None else load_wordings(wordings)
+        orders = list_orders(episodes, seed, words)
     folder = bundle_directory(bundle)
-    orders, manifest = list_orders(episodes, seed, words), load_bundle(folder).manifest
+    manifest = load_bundle(folder).manifest
     done = 0
     with count_progress(console, 'orders', len(orders)) as show:
 
@@ -49,7 +58,7 @@ def reasoning(
     result = reasoning_report(judged)
     result |= {
         'seed': seed,
-        'wordings': 'held out' if wordings is None else str(wordings),
+        'wordings': str(paraphrases or wordings or 'held out'),
         'bundle': {'name': manifest.name, 'manifest_sha256': sha256(folder / MANIFEST)},
         'machine': machine(),
         'versions': versions(),

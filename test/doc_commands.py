@@ -99,6 +99,7 @@ def needed(page: str, command: str) -> str:
 def as_run(words: tuple[str, ...]) -> list[str]:
     """The command as it is run here: on a part of the bag of the demonstration, for a few episodes."""
     found = ['out/demo/bag' if word in ('BAG', 'kitchen') else word for word in words]
+    found = [str(ROOT / word) if word.startswith('test/') else word for word in found]
     if '--episodes' in found:
         found[found.index('--episodes') + 1] = EPISODES[found[2]]
     if 'replay' in found[:3] and not {'--fault', '--duration'} & set(found):

@@ -116,6 +116,19 @@ def bundle(
     show(assemble.summary(assemble.assemble(out, folder, name)))
 
 
+def card(
+    out: Out = WORK,
+    folder: Bundle = BUNDLE,
+    results: Annotated[
+        list[Path] | None, typer.Option(help='JSON of vla_ros eval success or reasoning; may be repeated')
+    ] = None,
+) -> None:
+    """Write the bundle's model card: data, stages with their losses, what was measured, limits, licence."""
+    from vla_ros.training.card import write_card
+
+    typer.echo(str(write_card(out, folder, results or ())))
+
+
 def everything(out: Out = WORK, folder: Bundle = BUNDLE, workers: Workers = 2) -> None:
     """Every stage in order, from nothing to a bundle."""
     snapshots(out, workers=workers)
@@ -138,7 +151,7 @@ def everything(out: Out = WORK, folder: Bundle = BUNDLE, workers: Workers = 2) -
 for stage in (
     *(snapshots, demonstrations, language_commands.corpus, language_commands.vocabulary, tokenizer),
     *(language_commands.pretrain, language_commands.cpt, vision, language, language_commands.dpo),
-    *(language_commands.lora, action, bundle, rollouts),
+    *(language_commands.lora, action, bundle, rollouts, card),
 ):
     app.command()(stage)
 app.command(name='all')(everything)

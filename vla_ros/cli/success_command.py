@@ -10,6 +10,8 @@ import typer
 
 from vla_ros.cli.terminal import DEFAULT_BUNDLE, Bundle, JsonFile, Wordings, console, show_numbers, write_json
 
+FILMS = Path('out/success')
+
 
 def success(
     task: Annotated[
@@ -31,6 +33,13 @@ def success(
     delay: Annotated[
         float, typer.Option(min=0.0, max=1.0, help='From camera to motion in s (offline only).')
     ] = 0.1,
+    films: Annotated[
+        int,
+        typer.Option(min=0, help='Films of the first failures of each task, in out/success (offline only).'),
+    ] = 0,
+    plot: Annotated[
+        Path | None, typer.Option(help='Also draw the success of each task into this PNG.')
+    ] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Closed-loop success on held-out scenes with held-out words."""
@@ -67,10 +76,32 @@ def success(
             },
         )
         write_json(json_file, {'tasks': results} if len(lists) > 1 else results[name])
+        if folder is not None and not ros:
+            _film([outcome for outcome in outcomes if not outcome.success][:films], folder, delay)
     if len(results) > 1:
         from vla_ros.viz.success_table import success_table
 
         console.print(success_table(results))
+    if plot is not None:
+        from vla_ros.viz.success_chart import draw_success
+
+        draw_success(results, plot)
+
+
+def _film(failed: list[Any], folder: Path, delay: float) -> None:
+    """Play these outcomes again, with the cameras running."""
+    if not failed:
+        return
+    from vla_ros.evaluation.brain import load_brain
+    from vla_ros.evaluation.closed_loop import Timing
+    from vla_ros.viz.trial_film import film_trial
+
+    brain = load_brain(folder)
+    for outcome in failed:
+        episode = outcome.episode
+        path = FILMS / f'{episode.task}_{episode.seed}.mp4'
+        film_trial(episode, brain, Timing(motion_delay=delay), path)
+        console.print(f'{outcome.failure}: {path}')
 
 
 def _play(

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from vla_ros.evaluation.recording import Recording, commanded, measured
 from vla_ros.evaluation.segments import Ending, Segment
 from vla_ros.types import ImageArray
+from vla_ros.viz.colours import shade
 from vla_ros.viz.style import ACCENT, AMBER, EDGE, GREEN, JOINT_COLOURS, MUTED, PANEL, RED, TEXT, Colour
 
 DPI = 100
@@ -32,20 +33,20 @@ def joint_overview(recording: Recording, cut: Sequence[Segment], width: int, hei
     targets = commanded(recording, times.tolist())
     positions = measured(recording, times.tolist())
     for joint, name in enumerate(recording.joint_names):
-        colour = _shade(JOINT_COLOURS[joint % len(JOINT_COLOURS)])
+        colour = shade(JOINT_COLOURS[joint % len(JOINT_COLOURS)])
         axes.plot(times - begins, positions[:, joint], color=colour, linewidth=2.0, label=name)
-        axes.plot(times - begins, targets[:, joint], color=_shade(TEXT), linewidth=0.7)
+        axes.plot(times - begins, targets[:, joint], color=shade(TEXT), linewidth=0.7)
     low, high = axes.get_ylim()
     high += 0.12 * (high - low)  # room for the numbers
     for segment in cut:
-        colour = _shade(BANDS[segment.ending])
+        colour = shade(BANDS[segment.ending])
         axes.axvspan(segment.begins - begins, segment.ended - begins, color=colour, alpha=0.10, linewidth=0)
-        axes.axvline(segment.begins - begins, color=_shade(MUTED), linewidth=1, linestyle=(0, (2, 3)))
+        axes.axvline(segment.begins - begins, color=shade(MUTED), linewidth=1, linestyle=(0, (2, 3)))
         axes.text(
             segment.begins - begins + 0.15,
             high,
             str(segment.number),
-            color=_shade(MUTED),
+            color=shade(MUTED),
             va='top',
             fontsize=13,
             weight='bold',
@@ -60,7 +61,7 @@ def joint_overview(recording: Recording, cut: Sequence[Segment], width: int, hei
         bbox_to_anchor=(0.5, 1.0),
         ncols=in_a_row,
         frameon=False,
-        labelcolor=_shade(TEXT),
+        labelcolor=shade(TEXT),
         fontsize=13 if in_a_row == 6 else 10,
     )
     return _pixels(figure)
@@ -85,13 +86,13 @@ def latency_chart(
             continue
         p50, p99 = known[name] if name in known else (float(v) for v in np.percentile(values, [50, 99]))
         scatter = row + rng.uniform(-0.22, 0.22, len(values))
-        axes.plot(values, scatter, '.', color=_shade(colour), alpha=0.5, markersize=5, markeredgewidth=0)
-        axes.plot([0, p50], [row, row], color=_shade(colour), linewidth=3)
-        axes.plot([p50, p99], [row, row], color=_shade(colour), linewidth=1.5)
-        axes.plot([p50, p50], [row - 0.3, row + 0.3], color=_shade(TEXT), linewidth=2)
-        axes.plot([p99, p99], [row - 0.2, row + 0.2], color=_shade(colour), linewidth=2)
+        axes.plot(values, scatter, '.', color=shade(colour), alpha=0.5, markersize=5, markeredgewidth=0)
+        axes.plot([0, p50], [row, row], color=shade(colour), linewidth=3)
+        axes.plot([p50, p99], [row, row], color=shade(colour), linewidth=1.5)
+        axes.plot([p50, p50], [row - 0.3, row + 0.3], color=shade(TEXT), linewidth=2)
+        axes.plot([p99, p99], [row - 0.2, row + 0.2], color=shade(colour), linewidth=2)
         axes.text(
-            0, row + 0.36, f'{name}: p50 {p50:.0f} ms, p99 {p99:.0f} ms', color=_shade(TEXT), fontsize=12
+            0, row + 0.36, f'{name}: p50 {p50:.0f} ms, p99 {p99:.0f} ms', color=shade(TEXT), fontsize=12
         )
         largest = max(largest, p99)
     axes.set_ylim(-0.5, len(names) - 0.1)
@@ -104,14 +105,14 @@ def latency_chart(
 def _figure(width: int, height: int) -> tuple[Figure, Axes]:
     pyplot.rcParams.update({'font.size': 13, 'font.family': 'DejaVu Sans'})
     figure, axes = pyplot.subplots(figsize=(width / DPI, height / DPI), dpi=DPI, layout='constrained')
-    figure.set_facecolor(_shade(PANEL))
-    axes.set_facecolor(_shade(PANEL))
-    axes.tick_params(colors=_shade(MUTED))
-    axes.xaxis.label.set_color(_shade(MUTED))
-    axes.yaxis.label.set_color(_shade(MUTED))
+    figure.set_facecolor(shade(PANEL))
+    axes.set_facecolor(shade(PANEL))
+    axes.tick_params(colors=shade(MUTED))
+    axes.xaxis.label.set_color(shade(MUTED))
+    axes.yaxis.label.set_color(shade(MUTED))
     for spine in axes.spines.values():
-        spine.set_color(_shade(EDGE))
-    axes.grid(color=_shade(EDGE), linewidth=0.6)
+        spine.set_color(shade(EDGE))
+    axes.grid(color=shade(EDGE), linewidth=0.6)
     return figure, axes
 
 
@@ -120,8 +121,3 @@ def _pixels(figure: Figure) -> ImageArray:
     image = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()  # type: ignore[attr-defined]
     pyplot.close(figure)
     return image
-
-
-def _shade(colour: Colour) -> tuple[float, float, float]:
-    red, green, blue = (value / 255 for value in colour)
-    return red, green, blue

@@ -22,3 +22,9 @@ JOINT_COLOURS: tuple[Colour, ...] = (
     (210, 168, 255),
     (121, 218, 219),
 )
+
+
+def shade(colour: Colour) -> tuple[float, float, float]:
+    """The colour as matplotlib wants it: red, green and blue in 0..1."""
+    red, green, blue = (value / 255 for value in colour)
+    return red, green, blue

@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib import pyplot
 
 from vla_ros.types import VlaError
-from vla_ros.viz.colours import ACCENT, BACKGROUND, EDGE, MUTED, PANEL, TEXT, Colour
+from vla_ros.viz.colours import ACCENT, BACKGROUND, EDGE, MUTED, PANEL, TEXT, shade
 
 DPI = 110
 COLUMNS = 3
@@ -31,7 +31,7 @@ def draw_losses(losses: Mapping[str, Sequence[tuple[int, float]]], path: Path) -
         COLUMNS,
         figsize=(12, 2.8 * rows),
         dpi=DPI,
-        facecolor=_shade(BACKGROUND),
+        facecolor=shade(BACKGROUND),
         squeeze=False,
         layout='constrained',
     )
@@ -39,22 +39,17 @@ def draw_losses(losses: Mapping[str, Sequence[tuple[int, float]]], path: Path) -
         axes.set_axis_off()
     for axes, (stage, curve) in zip(grid.flat, losses.items()):
         steps, values = np.array(curve, float).T
-        axes.plot(steps, values, color=_shade(ACCENT), linewidth=1.4)
-        axes.set_title(f'{stage}: {values[-1]:.3g}', loc='left', color=_shade(TEXT), fontsize=11)
-        axes.set_facecolor(_shade(PANEL))
-        axes.tick_params(colors=_shade(MUTED), labelsize=8)
-        axes.grid(color=_shade(EDGE), linewidth=0.6)
+        axes.plot(steps, values, color=shade(ACCENT), linewidth=1.4)
+        axes.set_title(f'{stage}: {values[-1]:.3g}', loc='left', color=shade(TEXT), fontsize=11)
+        axes.set_facecolor(shade(PANEL))
+        axes.tick_params(colors=shade(MUTED), labelsize=8)
+        axes.grid(color=shade(EDGE), linewidth=0.6)
         for spine in axes.spines.values():
-            spine.set_color(_shade(EDGE))
+            spine.set_color(shade(EDGE))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, facecolor=_shade(BACKGROUND))
+        figure.savefig(path, facecolor=shade(BACKGROUND))
     except OSError as error:
         raise VlaError(f'{path} could not be written: {error.strerror}') from error
     finally:
         pyplot.close(figure)
-
-
-def _shade(colour: Colour) -> tuple[float, float, float]:
-    red, green, blue = (value / 255 for value in colour)
-    return red, green, blue

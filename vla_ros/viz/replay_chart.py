@@ -17,7 +17,8 @@ from vla_ros.evaluation.replay.faults import Fault
 from vla_ros.evaluation.replay.outcome import Outcome
 from vla_ros.evaluation.replay.verdict import Verdict
 from vla_ros.types import VlaError
-from vla_ros.viz.style import ACCENT, AMBER, BACKGROUND, EDGE, GREEN, MUTED, RED, TEXT, Colour
+from vla_ros.viz.colours import shade
+from vla_ros.viz.style import ACCENT, AMBER, BACKGROUND, EDGE, GREEN, MUTED, RED, TEXT
 
 DPI = 100
 VERDICTS = {'go': GREEN, 'unsure': AMBER, 'refused': RED}
@@ -39,7 +40,7 @@ def draw_replay(path: Path, verdict: Verdict, outcome: Outcome, faults: tuple[Fa
         layout='constrained',
         height_ratios=[*[1.0] * joints, 1.0, 0.7],
     )
-    figure.set_facecolor(_shade(BACKGROUND))
+    figure.set_facecolor(shade(BACKGROUND))
     for index, name in enumerate(verdict.replayed.joints):
         _draw_joint(axes[index], name, index, verdict)
     _draw_error(axes[joints], verdict)
@@ -47,19 +48,19 @@ def draw_replay(path: Path, verdict: Verdict, outcome: Outcome, faults: tuple[Fa
     for one in axes:
         _dress(one)
         for fault in faults:
-            one.axvspan(fault.begins, fault.ends, color=_shade(RED), alpha=0.18, linewidth=0)
+            one.axvspan(fault.begins, fault.ends, color=shade(RED), alpha=0.18, linewidth=0)
         for brake in outcome.brakes:
-            one.axvline(brake.at, color=_shade(AMBER), linewidth=0.8, linestyle=(0, (2, 3)))
+            one.axvline(brake.at, color=shade(AMBER), linewidth=0.8, linestyle=(0, (2, 3)))
         for at, words in verdict.replayed.instructions:
             if words.strip():
-                one.axvline(at, color=_shade(MUTED), linewidth=0.8)
-    axes[-1].set_xlabel('s', color=_shade(MUTED))
+                one.axvline(at, color=shade(MUTED), linewidth=0.8)
+    axes[-1].set_xlabel('s', color=shade(MUTED))
     axes[0].legend(
-        loc='lower right', bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False, labelcolor=_shade(TEXT)
+        loc='lower right', bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False, labelcolor=shade(TEXT)
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, facecolor=_shade(BACKGROUND))
+        figure.savefig(path, facecolor=shade(BACKGROUND))
     except OSError as error:
         raise VlaError(f'{path} could not be written: {error.strerror}') from error
     finally:
@@ -72,7 +73,7 @@ def _draw_joint(axes: Axes, name: str, index: int, verdict: Verdict) -> None:
         axes.plot(
             reference.times,
             reference.positions[:, index],
-            color=_shade(TEXT),
+            color=shade(TEXT),
             linewidth=2.2,
             alpha=0.55,
             label=verdict.against,
@@ -80,21 +81,21 @@ def _draw_joint(axes: Axes, name: str, index: int, verdict: Verdict) -> None:
     axes.plot(
         verdict.replayed.times,
         verdict.replayed.positions[:, index],
-        color=_shade(ACCENT),
+        color=shade(ACCENT),
         linewidth=1.2,
         label='replayed',
     )
-    axes.set_ylabel(f'{name}\nrad', color=_shade(TEXT), fontsize=8)
+    axes.set_ylabel(f'{name}\nrad', color=shade(TEXT), fontsize=8)
 
 
 def _draw_error(axes: Axes, verdict: Verdict) -> None:
     if verdict.comparison is not None and len(verdict.comparison.error):
         error = np.nan_to_num(verdict.comparison.error).max(axis=1)
         times = verdict.replayed.times[: len(error)]
-        axes.fill_between(times, error, color=_shade(AMBER), alpha=0.7, linewidth=0)
+        axes.fill_between(times, error, color=shade(AMBER), alpha=0.7, linewidth=0)
         for at in verdict.comparison.false_holds:
-            axes.plot([at], [0.0], '^', color=_shade(RED), markersize=7, clip_on=False)
-    axes.set_ylabel('largest\nerror [rad]', color=_shade(TEXT), fontsize=8)
+            axes.plot([at], [0.0], '^', color=shade(RED), markersize=7, clip_on=False)
+    axes.set_ylabel('largest\nerror [rad]', color=shade(TEXT), fontsize=8)
 
 
 def _draw_decisions(axes: Axes, verdict: Verdict) -> None:
@@ -104,20 +105,15 @@ def _draw_decisions(axes: Axes, verdict: Verdict) -> None:
     for row, (_, course) in enumerate(rows):
         for decided in course.decisions:
             axes.plot(
-                [decided.at], [-row], '|', color=_shade(VERDICTS[decided.verdict]), markersize=12, mew=2.5
+                [decided.at], [-row], '|', color=shade(VERDICTS[decided.verdict]), markersize=12, mew=2.5
             )
     axes.set_yticks([-row for row in range(len(rows))], [name for name, _ in rows])
     axes.set_ylim(-len(rows) + 0.4, 0.6)
 
 
 def _dress(axes: Axes) -> None:
-    axes.set_facecolor(_shade(BACKGROUND))
-    axes.tick_params(colors=_shade(MUTED), labelsize=8)
-    axes.grid(color=_shade(EDGE), linewidth=0.5)
+    axes.set_facecolor(shade(BACKGROUND))
+    axes.tick_params(colors=shade(MUTED), labelsize=8)
+    axes.grid(color=shade(EDGE), linewidth=0.5)
     for spine in axes.spines.values():
-        spine.set_color(_shade(EDGE))
-
-
-def _shade(colour: Colour) -> tuple[float, float, float]:
-    red, green, blue = (value / 255 for value in colour)
-    return red, green, blue
+        spine.set_color(shade(EDGE))

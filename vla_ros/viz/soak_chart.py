@@ -20,7 +20,8 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 
 from vla_ros.types import VlaError
-from vla_ros.viz.style import ACCENT, BACKGROUND, EDGE, JOINT_COLOURS, MUTED, PANEL, TEXT, Colour
+from vla_ros.viz.colours import shade
+from vla_ros.viz.style import ACCENT, BACKGROUND, EDGE, JOINT_COLOURS, MUTED, PANEL, TEXT
 
 DPI = 100
 
@@ -38,11 +39,11 @@ def draw_soak(report: Mapping[str, Any], path: Path) -> None:
     figure, axes = pyplot.subplots(
         3, 1, figsize=(12, 8), dpi=DPI, sharex=True, layout='constrained', height_ratios=[3, 3, 1.2]
     )
-    figure.set_facecolor(_shade(BACKGROUND))
+    figure.set_facecolor(shade(BACKGROUND))
     memory, latencies, factor = axes
     for index, name in enumerate(report['processes']):
         sizes = [_number(piece['memory_mib'][name]) for piece in pieces]
-        memory.plot(minutes, sizes, color=_shade(JOINT_COLOURS[index]), label=name)
+        memory.plot(minutes, sizes, color=shade(JOINT_COLOURS[index]), label=name)
     _dress(memory, 'Memory of each process', 'MiB')
     memory.set_ylim(bottom=0)
     for index, name in enumerate(report['latencies']):
@@ -52,20 +53,20 @@ def draw_soak(report: Mapping[str, Any], path: Path) -> None:
             latencies.plot(
                 *zip(*times, strict=True) if times else ([], []),
                 linestyle=style,
-                color=_shade(JOINT_COLOURS[index]),
+                color=shade(JOINT_COLOURS[index]),
                 label=f'{name}, {key}',
             )
     _dress(latencies, 'Simulated time from the stamp of the camera', 'ms')
     latencies.set_ylim(bottom=0)
-    factor.plot(minutes, [_number(piece['real_time_factor']) for piece in pieces], color=_shade(ACCENT))
+    factor.plot(minutes, [_number(piece['real_time_factor']) for piece in pieces], color=shade(ACCENT))
     _dress(factor, 'Simulated seconds a second', '')
     factor.set_ylim(0, 1.1)
-    factor.set_xlabel('minutes', color=_shade(MUTED))
+    factor.set_xlabel('minutes', color=shade(MUTED))
     for one in axes:
         for begins, ends in report['windows'].values():
-            one.axvspan(begins / 60, ends / 60, color=_shade(EDGE), alpha=0.5, linewidth=0)
+            one.axvspan(begins / 60, ends / 60, color=shade(EDGE), alpha=0.5, linewidth=0)
     for one in (memory, latencies):
-        one.legend(loc='lower right', ncols=4, frameon=False, labelcolor=_shade(TEXT), fontsize=8)
+        one.legend(loc='lower right', ncols=4, frameon=False, labelcolor=shade(TEXT), fontsize=8)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, facecolor=figure.get_facecolor())
@@ -81,18 +82,13 @@ def _number(value: float | None) -> float:
 
 
 def _dress(axes: Axes, title: str, unit: str) -> None:
-    axes.set_facecolor(_shade(PANEL))
-    axes.set_title(title, color=_shade(TEXT), loc='left', fontsize=11)
-    axes.set_ylabel(unit, color=_shade(MUTED))
-    axes.tick_params(colors=_shade(MUTED))
-    axes.grid(color=_shade(EDGE), linewidth=0.6)
+    axes.set_facecolor(shade(PANEL))
+    axes.set_title(title, color=shade(TEXT), loc='left', fontsize=11)
+    axes.set_ylabel(unit, color=shade(MUTED))
+    axes.tick_params(colors=shade(MUTED))
+    axes.grid(color=shade(EDGE), linewidth=0.6)
     for spine in axes.spines.values():
-        spine.set_color(_shade(EDGE))
-
-
-def _shade(colour: Colour) -> tuple[float, float, float]:
-    red, green, blue = colour
-    return red / 255, green / 255, blue / 255
+        spine.set_color(shade(EDGE))
 
 
 if __name__ == '__main__':

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 pytest.importorskip('mujoco')
-av = pytest.importorskip('av')
+pytest.importorskip('av')
 
+
+import av
 from PIL import Image
 from test_evaluation_closed_loop import brain, impossible
 

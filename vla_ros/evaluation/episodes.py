@@ -74,10 +74,14 @@ class Episode:
     @property
     def tasks(self) -> tuple[Task, ...]:
         """What the referee judges; nothing where the words must be refused."""
+        return tuple(Task(step.kind, step.object or None, step.target or None) for step in self.meant)
+
+    @property
+    def meant(self) -> tuple[Subtask, ...]:
+        """What has to be done; nothing where the words must be refused."""
         if self.impossible:
             return ()
-        steps = self.steps or (Subtask('touch', self.wanted),)
-        return tuple(Task(step.kind, step.object or None, step.target or None) for step in steps)
+        return self.steps or (Subtask('touch', self.wanted),)
 
     def scene(self) -> Scene:
         """What stands on the table."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from vla_ros.sim.layouts import OBJECTS, laid_out
 from vla_ros.sim.model import GRIPPER_CLOSED, REST_POSE
+from vla_ros.sim.scene import Scene
 from vla_ros.sim.world import World
 from vla_ros.types import DoubleArray
 
@@ -33,8 +34,13 @@ def random_pose(rng: np.random.Generator, world: World, low: float = LOW) -> Dou
 
 def world_of(seed: int, layout: str = OBJECTS, *, away: bool = False) -> World:
     """The scene of a seed with the arm near its rest pose, or ``away`` from it: the same wherever it is played."""
+    return world_from(laid_out(seed, layout), seed, away=away)
+
+
+def world_from(scene: Scene, seed: int, *, away: bool = False) -> World:
+    """A scene with the arm where ``world_of`` has it for the seed."""
     rng = np.random.default_rng([seed, 11])
-    world = World(laid_out(seed, layout), rng)
+    world = World(scene, rng)
     if away:
         random_pose(rng, world, CLEAR)
     return world

@@ -84,7 +84,6 @@ setup(
         ],
         'train': [
             'accelerate',
-            'datasets',
             'onnx',
             'onnxscript',
             'peft',
@@ -92,7 +91,6 @@ setup(
             'safetensors',
             'torch',
             'transformers>=5',
-            'trl',
         ],
         'test': TESTS,  # without this name colcon would not know that the tests are pytest's, and run none
         'dev': [

@@ -88,6 +88,7 @@ setup(
             'onnxscript',
             'peft',
             'pillow',
+            'pyarrow',
             'safetensors',
             'torch',
             'transformers>=5',

@@ -91,6 +91,7 @@ setup(
             'pyarrow',
             'safetensors',
             'torch',
+            'tqdm',
             'transformers>=5',
         ],
         'test': TESTS,  # without this name colcon would not know that the tests are pytest's, and run none

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from launch import LaunchDescription, LaunchService
@@ -11,6 +12,9 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 
 def main(file: str, *arguments: str) -> int:
     """Launch a file until everything in it has ended; 0 if nothing went wrong with the launch itself."""
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # which a shell ignores for what runs in its background
     given = [tuple(argument.split(':=', 1)) for argument in arguments]
     include = IncludeLaunchDescription(PythonLaunchDescriptionSource(file), launch_arguments=given)
     service = LaunchService(noninteractive=True)

@@ -29,9 +29,13 @@ from lifecycle_msgs.srv import ChangeState
 from node_graph import Graph, eventually
 from replay_bags import ros_messages, write_bag
 from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+from std_srvs.srv import SetBool
 
 from vla_ros.diagnostics import node_and_task
+from vla_ros.evaluation.rest import REST_SPEED
 from vla_ros.graph import COMPOSED, MODEL_NODES, NODES, PLAYER, RECORDER, VISUALISE
+from vla_ros.nodes import qos
 from vla_ros.sim.model import JOINT_NAMES
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -205,20 +209,31 @@ def test_given_autostart_false_when_launched_then_somebody_else_takes_the_nodes_
         launch.interrupt()
 
 
-def test_given_the_robot_alone_when_the_model_is_launched_beside_it_then_both_are_active(
+def test_given_a_moving_arm_when_the_model_is_interrupted_then_the_arm_is_braked_and_rests(
     graph: Graph, folder: Path
 ) -> None:
     other = folder / 'other'
     other.mkdir()
     (other / 'prefix').symlink_to(folder / 'prefix')
+    joints = graph.ear(JointState, 'joint_states', qos.JOINT_STATES_IN)
+
+    def fastest() -> float:
+        return max((abs(speed) for speed in joints.messages[-1].velocity), default=0.0)
+
     with (
-        launched(folder, 'sim.launch.py') as robot,
-        launched(other, 'vla.launch.py', robot='none', composed='true') as model,
+        launched(folder, 'sim.launch.py', use_sim_time='true') as robot,
+        launched(other, 'vla.launch.py', robot='none', composed='true', use_sim_time='true') as model,
     ):
         assert eventually(are(graph, 'active', *EVERYBODY)), robot.said + model.said
         assert [name for name, _ in robot.started()] == ['simulator', 'robot_state_publisher']
+        assert graph.call(SetBool, 'action/enable', SetBool.Request(data=True)).success
+        graph.say(String(data='touch the green cube'), 'instruction', qos.LATCHED)
+        assert eventually(lambda: fastest() > 4 * REST_SPEED), model.said
 
         model.interrupt()
+
+        assert 'braking: deactivated' in model.said
+        assert eventually(lambda: fastest() < REST_SPEED)
         robot.interrupt()
 
 

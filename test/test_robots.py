@@ -13,7 +13,8 @@ import yaml
 from vla_ros.action.limits import absurdities, load_limits
 from vla_ros.action.settings import planner_settings
 from vla_ros.action.urdf import read_urdf
-from vla_ros.bundle import Manifest, RobotSpec, load_bundle
+from vla_ros.bundle import load_bundle
+from vla_ros.manifest import Manifest, RobotSpec
 from vla_ros.paths import bundle_directory, config_file, share_directory
 from vla_ros.robots import (
     START_JUMP,

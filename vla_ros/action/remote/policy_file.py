@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from vla_ros.bundle import Manifest
+from vla_ros.manifest import Manifest
 from vla_ros.paths import share_directory
 from vla_ros.strict_yaml import read_typed
 from vla_ros.types import VlaError

@@ -12,15 +12,9 @@ from rclpy.parameter import Parameter
 from rclpy.subscription import Subscription
 
 try:
-    from rclpy.event_handler import (
-        QoSLivelinessChangedInfo,
-        SubscriptionEventCallbacks,
-    )
+    from rclpy.event_handler import QoSLivelinessChangedInfo, SubscriptionEventCallbacks
 except ImportError:  # Humble
-    from rclpy.qos_event import (
-        QoSLivelinessChangedInfo,  # noqa: F401
-        SubscriptionEventCallbacks,  # noqa: F401
-    )
+    from rclpy.qos_event import QoSLivelinessChangedInfo, SubscriptionEventCallbacks  # noqa: F401
 
 
 def after_change(node: Node, act: Callable[[list[Parameter]], None]) -> None:

@@ -84,15 +84,15 @@ setup(
         ],
         'train': [
             'accelerate',
-            'datasets',
             'onnx',
             'onnxscript',
             'peft',
             'pillow',
+            'pyarrow',
             'safetensors',
             'torch',
+            'tqdm',
             'transformers>=5',
-            'trl',
         ],
         'test': TESTS,  # without this name colcon would not know that the tests are pytest's, and run none
         'dev': [

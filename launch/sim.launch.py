@@ -18,6 +18,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from vla_ros.graph import PARAMETERS_FILE, environment, processes
 from vla_ros.paths import PACKAGE, config_file
+from vla_ros.process import PATIENCE
 from vla_ros.viewers import state_publisher
 
 FLAG = ['true', 'false']
@@ -74,6 +75,7 @@ def start(context: LaunchContext) -> list[SetEnvironmentVariable | Node]:
             namespace=simulator.namespace,
             parameters=[*map(str, simulator.parameter_files), dict(simulator.parameters)],
             output='screen',
+            **dict(zip(('sigterm_timeout', 'sigkill_timeout'), map(str, PATIENCE))),
         ),
     ]
     if value('state_publisher') == 'true':

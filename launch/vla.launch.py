@@ -20,8 +20,9 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 
-from vla_ros.graph import PARAMETERS_FILE, RECORDER, ROBOT, Process, environment, processes, recorder
+from vla_ros.graph import PARAMETERS_FILE, RECORDER, ROBOT, environment, processes, recorder
 from vla_ros.paths import PACKAGE, config_file
+from vla_ros.process import PATIENCE, Process
 from vla_ros.robots import robot_names
 
 FLAG = ['true', 'false']
@@ -157,6 +158,7 @@ def node(process: Process) -> Node:
         'output': 'screen',
         'respawn': process.respawn,
         'respawn_delay': RESPAWN_DELAY,
+        **dict(zip(('sigterm_timeout', 'sigkill_timeout'), map(str, PATIENCE))),
     }
     if len(process.nodes) > 1 or process.nodes == (RECORDER,):
         return Node(**common)

@@ -16,7 +16,8 @@ git clone --quiet "$repository" "$workspace/src/vla_ros"
 cd "$workspace"
 colcon build
 colcon test --event-handlers console_cohesion+ --return-code-on-test-failure --pytest-args -m 'linter or not slow' \
-    test/test_ament_lint.py test/test_package.py test/test_graph.py test/test_launch.py test/test_action_guard.py
+    test/test_ament_lint.py test/test_package.py test/test_graph.py test/test_graph_environment.py test/test_process.py \
+    test/test_launch.py test/test_launch_around.py test/test_action_guard.py
 colcon test-result --verbose | tee said
 grep -q '^Summary: [1-9]' said || { echo 'error: colcon test ran no tests' >&2; exit 1; }
 

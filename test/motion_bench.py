@@ -12,7 +12,7 @@ from vla_ros.action.limits import JointLimits
 from vla_ros.action.motion import Motion
 from vla_ros.action.planner import Planner, PlannerSettings
 from vla_ros.action.stitch import ExecutingPlan
-from vla_ros.bundle import ChunkSpec
+from vla_ros.manifest import ChunkSpec
 from vla_ros.types import NANOSECONDS, ActionChunk, JointSample, Thought, VisualTokens
 
 NAMES = ('pan', 'lift')

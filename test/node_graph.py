@@ -16,7 +16,8 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 
-from vla_ros.bundle import Manifest, write_manifest
+from vla_ros.bundle import write_manifest
+from vla_ros.manifest import Manifest
 from vla_ros.nodes import qos
 from vla_ros.nodes.executor import spinning
 from vla_ros.nodes.lifecycle import VlaNode

@@ -18,7 +18,6 @@ from std_msgs.msg import String
 from vla_ros.action.limits import JointLimits
 from vla_ros.action.planner import Planner, PlannerSettings
 from vla_ros.action.shape import ShapeSettings
-from vla_ros.bundle import CameraSpec, ChunkSpec
 from vla_ros.evaluation.replay.model import Model
 from vla_ros.evaluation.replay.stream import (
     CameraFrame,
@@ -28,6 +27,7 @@ from vla_ros.evaluation.replay.stream import (
     Joints,
     Message,
 )
+from vla_ros.manifest import CameraSpec, ChunkSpec
 from vla_ros.nodes.image_messages import image_message
 from vla_ros.nodes.messages import time_message
 from vla_ros.perception.intake import IntakeSettings

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from vla_ros.action.remote.policy_file import PolicyFile, load_policy_file
-from vla_ros.bundle import Manifest, load_bundle
+from vla_ros.bundle import load_bundle
+from vla_ros.manifest import Manifest
 from vla_ros.paths import bundle_directory
 from vla_ros.strict_yaml import write_yaml
 from vla_ros.types import JointSample, Pictures, Thought

@@ -16,7 +16,7 @@ from vla_ros.action.planner import Planner, PlannerSettings
 from vla_ros.action.shape import brake, shape
 from vla_ros.action.slow_down import slow_down
 from vla_ros.action.stitch import ExecutingPlan, PlannedState, StitchSettings, planned_state
-from vla_ros.bundle import ChunkSpec
+from vla_ros.manifest import ChunkSpec
 from vla_ros.types import NANOSECONDS, ActionChunk, DoubleArray, JointSample, Thought, VisualTokens
 
 JOINTS = ('shoulder_pan', 'shoulder_lift', 'elbow_flex', 'wrist_flex', 'wrist_roll', 'gripper')

@@ -17,8 +17,8 @@ from vla_ros.action.limits import JointLimits
 from vla_ros.action.motion import Motion
 from vla_ros.action.planner import Planner, PlannerSettings
 from vla_ros.action.stitch import ExecutingPlan, StitchSettings
-from vla_ros.bundle import ChunkSpec
 from vla_ros.evaluation.closed_loop import trajectory_message
+from vla_ros.manifest import ChunkSpec
 from vla_ros.sim.controller_settings import JAZZY, RELEASES, ControllerSettings
 from vla_ros.sim.joint_trajectory_controller import JointTrajectoryController
 from vla_ros.sim.trajectory_message import TrajectoryRejected

@@ -8,7 +8,8 @@ import pytest
 
 from vla_ros.action.planner import PlannerSettings
 from vla_ros.action.settings import GUARD_JUMP, action_parameters, planner_settings
-from vla_ros.bundle import Manifest, load_bundle
+from vla_ros.bundle import load_bundle
+from vla_ros.manifest import Manifest
 from vla_ros.paths import bundle_directory, config_file
 from vla_ros.types import VlaError
 

@@ -18,7 +18,7 @@ from vla_ros.action.ramp import FreezeAndRamp, soft_mask
 from vla_ros.action.shape import shape
 from vla_ros.action.stitch import ExecutingPlan, StitchSettings, planned_state, stitch
 from vla_ros.action.stitching import CHOICES, MOST_CHUNKS, make_stitching, not_over
-from vla_ros.bundle import ChunkSpec
+from vla_ros.manifest import ChunkSpec
 from vla_ros.types import (
     NANOSECONDS,
     ActionChunk,

@@ -12,14 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from vla_ros.bundle import (
-    LARGEST_FILE,
-    LARGEST_MANIFEST,
-    MANIFEST,
-    Bundle,
-    load_bundle,
-    sha256,
-)
+from vla_ros.bundle import LARGEST_MANIFEST, MANIFEST, Bundle, load_bundle, sha256
+from vla_ros.manifest import LARGEST_FILE
 from vla_ros.types import VlaError
 
 SHIPPED = Path(__file__).parent.parent / 'models' / 'tabletop'

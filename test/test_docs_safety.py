@@ -11,8 +11,9 @@ import yaml
 
 from vla_ros.action.guard import GuardSettings
 from vla_ros.action.settings import planner_settings
-from vla_ros.bundle import LARGEST_FILE, LARGEST_MANIFEST, load_bundle
+from vla_ros.bundle import LARGEST_MANIFEST, load_bundle
 from vla_ros.interfaces import interfaces
+from vla_ros.manifest import LARGEST_FILE
 from vla_ros.paths import bundle_directory, config_file
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -7,11 +7,11 @@ import pytest
 
 from vla_ros.action.limits import load_limits
 from vla_ros.action.planner import Planner
-from vla_ros.bundle import ChunkSpec
 from vla_ros.evaluation.brain import Brain
 from vla_ros.evaluation.closed_loop import Timing
 from vla_ros.evaluation.episodes import Episode
 from vla_ros.evaluation.trial import action_failure, refusal_failure, run_trial
+from vla_ros.manifest import ChunkSpec
 from vla_ros.paths import config_file
 from vla_ros.sim.expert import Expert
 from vla_ros.sim.model import JOINT_NAMES

@@ -93,6 +93,7 @@ WRONG: dict[str, tuple[faults.Fault, Trial, str]] = {
             replace(
                 moving_until(1.3),
                 velocities=np.where((MOVES_ON.times > 5.5)[:, None], 0.5, moving_until(1.3).velocities),
+                positions=moving_until(1.3).positions + 0.5 * np.maximum(MOVES_ON.times - 5.5, 0.0)[:, None],
             ),
             braked(0.2, LOST),
         ),

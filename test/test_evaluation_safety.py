@@ -185,7 +185,8 @@ def test_given_a_guard_that_sleeps_the_judge_finds_what_goes_out(monkeypatch: py
         return None
 
     monkeypatch.setattr(Guard, check, nothing)
-    result = attack(LIMITS, chunks=400, seed=1_000_007)
+    with np.errstate(invalid='ignore'):  # steps of NaN seconds get as far as the stitching then
+        result = attack(LIMITS, chunks=400, seed=1_000_007)
     assert result['violations'] > 0
 
 

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
 from vla_ros import graph
 from vla_ros.graph import (
@@ -20,25 +14,13 @@ from vla_ros.graph import (
     MODEL_NODES,
     NODES,
     VISUALISE,
-    environment,
     processes,
     recorder,
 )
 from vla_ros.paths import config_file
-from vla_ros.process import Process, command, yaml_value
+from vla_ros.process import Process
 from vla_ros.robots import load_robot, robot_file, robot_names
 from vla_ros.types import VlaError
-
-# A node that tells what reached it, in the place of one of ours.
-LISTENING_NODE = """
-import json, rclpy
-rclpy.init()
-node = rclpy.create_node('perception', automatically_declare_parameters_from_overrides=True)
-values = {name: value.value for name, value in node._parameters.items()}
-values = {name: list(v) if hasattr(v, 'typecode') else v for name, v in values.items()}
-topic = node.resolve_topic_name('joint_trajectory')
-print(json.dumps({'name': node.get_fully_qualified_name(), 'topic': topic, 'values': values}))
-"""
 
 
 def of(name: str, found: tuple[Process, ...]) -> Process:
@@ -213,146 +195,8 @@ def test_given_enclaves_when_asked_then_each_process_has_the_one_of_its_node(roo
     assert all('--enclave' not in process.command() for process in processes(simulator=True))
 
 
-def test_a_command_without_wishes_has_no_ros_arguments() -> None:
-    assert command('action', python='python3') == ['python3', '-m', 'vla_ros.nodes.action']
-
-
-def test_a_command_puts_its_own_arguments_before_those_of_ros() -> None:
-    found = command(
-        'composed',
-        python='/usr/bin/python3',
-        arguments=['perception', 'action'],
-        parameter_files=[Path('a.yaml')],
-        parameters={'autostart': False},
-        remaps=[('joint_states', '/arm/joint_states')],
-        namespace='/arm/',
-        log_level='warn',
-    )
-
-    ros = '--params-file a.yaml -p autostart:=false -r joint_states:=/arm/joint_states -r __ns:=/arm --log-level warn'
-    expected = ['/usr/bin/python3', '-m', 'vla_ros.nodes.composed', 'perception', 'action', '--ros-args']
-    assert found == expected + ros.split()
-
-
-def test_given_a_command_when_ros_reads_it_then_names_types_and_values_arrive(
-    ros_domain: int, tmp_path: Path
-) -> None:
-    pytest.importorskip('rclpy')
-    file = tmp_path / 'file.yaml'
-    file.write_text('/**/perception: {ros__parameters: {bundle: from file, rate: 5.0}}\n')
-    values = {
-        'rate': 1e-7,
-        'whole': 2.0,
-        'count': 3,
-        'on': True,
-        'text': '12: "ä" #\\',
-        'number_like': '7',
-        'names': ['a', 'yes'],
-        'nested.key': [1.0, 2.5],
-    }
-    process = Process(
-        'perception',
-        ('perception',),
-        namespace='left',
-        parameter_files=(file,),
-        parameters=tuple(values.items()),
-        remaps=(('joint_trajectory', 'controller/joint_trajectory'),),
-    )
-    ros_arguments = process.command()[3:]
-
-    program = [sys.executable, '-c', LISTENING_NODE, *ros_arguments]
-    said = json.loads(
-        subprocess.run(program, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
-    )
-
-    assert said['name'] == '/left/perception'
-    assert said['topic'] == '/left/controller/joint_trajectory'
-    heard = {name: said['values'][name] for name in (*values, 'bundle')}
-    assert heard == {**values, 'bundle': 'from file'}
-    assert {name: type(value) for name, value in heard.items()} == {
-        name: type(value) for name, value in {**values, 'bundle': ''}.items()
-    }
-
-
-@given(
-    st.floats(allow_nan=False)
-    | st.booleans()
-    | st.integers(-(2**53), 2**53)
-    | st.text(st.characters(codec='utf-8'))
-)
-def test_a_value_in_yaml_is_read_back_as_the_same_value_of_the_same_type(
-    value: float | bool | int | str,
-) -> None:
-    read = yaml.safe_load(yaml_value(value))
-
-    assert (type(read), read) == (type(value), value)
-
-
 def test_every_node_of_the_shipped_parameter_file_exists() -> None:
     content = yaml.safe_load(config_file('vla.params.yaml').read_text())
 
     assert set(content) == {f'/**/{spec.name}' for spec in ALL_NODES}
     assert all(set(values) == {'ros__parameters'} for values in content.values())
-
-
-def test_given_room_in_shared_memory_when_asked_then_fast_dds_reads_our_profile(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(graph, '_free_shared_memory', lambda: graph.SHARED_MEMORY_NEEDED)
-
-    profile = str(config_file('fastdds.xml'))
-    assert environment({}) == {
-        'FASTRTPS_DEFAULT_PROFILES_FILE': profile,
-        'FASTDDS_DEFAULT_PROFILES_FILE': profile,
-    }
-
-
-def test_given_little_shared_memory_when_asked_then_fast_dds_keeps_its_small_segments(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(graph, '_free_shared_memory', lambda: graph.SHARED_MEMORY_NEEDED - 1)
-
-    assert environment({}) == {}
-
-
-@pytest.mark.parametrize(
-    'name', ['FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTDDS_BUILTIN_TRANSPORTS']
-)
-def test_what_a_person_has_set_is_left_alone(name: str) -> None:
-    assert environment({name: 'mine'}) == {}
-    assert environment({name: 'mine', 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET'}, simulator=True) == {}
-
-
-def test_a_simulated_robot_stays_off_the_network() -> None:
-    assert environment({}, simulator=True)['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
-    assert 'ROS_AUTOMATIC_DISCOVERY_RANGE' not in environment({})
-
-
-def test_on_humble_a_simulated_robot_stays_off_the_network_by_the_variable_that_is_known_there() -> None:
-    found = environment({'ROS_DISTRO': 'humble'}, simulator=True)
-
-    assert found['ROS_LOCALHOST_ONLY'] == '1' and 'ROS_AUTOMATIC_DISCOVERY_RANGE' not in found
-    assert 'ROS_LOCALHOST_ONLY' not in environment({'ROS_DISTRO': 'jazzy'}, simulator=True)
-
-
-def test_fast_dds_understands_the_profile(ros_domain: int) -> None:
-    pytest.importorskip('rclpy')
-    program = "import rclpy; rclpy.init(); rclpy.create_node('probe'); print('up')"
-    variables = {'FASTRTPS_DEFAULT_PROFILES_FILE': str(config_file('fastdds.xml'))}
-
-    started = run_with(program, variables)
-    broken = run_with(program, {'FASTRTPS_DEFAULT_PROFILES_FILE': __file__})
-
-    assert started.stdout == 'up\n'
-    assert 'XMLPARSER' in broken.stdout  # so the silence above means something
-
-
-def run_with(program: str, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a program with standard error in its standard output."""
-    return subprocess.run(
-        [sys.executable, '-c', program],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, **variables},
-    )

@@ -1,114 +1,25 @@
-"""The launch files, evaluated: what would run, with which parameters, remaps and arguments.
+"""vla.launch.py, evaluated without a ROS installation: what would run, with which parameters, remaps and arguments.
 
-Recording stand-ins take the place of the few names of ``launch`` and ``launch_ros`` that are used, so that this runs
-without a ROS installation; where there is one, the real thing is evaluated as well.
+Recording stand-ins take the place of ``launch``; test_launch_service.py starts the files under the real one.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from launch_stand_ins import ARGUMENTS, LAUNCH, entities, evaluate, kind, nodes, stand_in
 
-from vla_ros.graph import COMPOSED, MODEL_NODES, NO_ROBOT, NODES, player, processes, recorder
+from vla_ros.graph import COMPOSED, MODEL_NODES, NODES, processes, recorder
 from vla_ros.paths import config_file
+from vla_ros.process import PATIENCE
 from vla_ros.types import VlaError
-
-LAUNCH = Path(__file__).resolve().parents[1] / 'launch'
-ARGUMENTS = {
-    'robot': 'so101',
-    'namespace': '',
-    'use_sim_time': 'false',
-    'params_file': str(config_file('vla.params.yaml')),
-    'model': '',
-    'providers': '',
-    'autostart': '',
-    'composed': 'false',
-    'simulator': 'false',
-    'respawn': 'false',
-    'log_level': 'info',
-    'enclaves': '',
-    'rviz': 'false',
-    'record': '',
-}
-
-
-class Recorded:
-    """Keeps what it was made with."""
-
-    def __init__(self, *values: Any, **options: Any) -> None:
-        self.values = values
-        self.options = options
-
-
-class LaunchConfiguration(Recorded):
-    def perform(self, context: dict[str, str]) -> str:
-        return context[self.values[0]]
-
-
-RECORDED = {
-    'launch': ['LaunchContext', 'LaunchDescription'],
-    'launch.actions': [
-        'DeclareLaunchArgument',
-        'IncludeLaunchDescription',
-        'OpaqueFunction',
-        'SetEnvironmentVariable',
-        'Shutdown',
-    ],
-    'launch.launch_description_sources': ['PythonLaunchDescriptionSource'],
-    'launch.substitutions': [],
-    'launch_ros': [],
-    'launch_ros.actions': ['LifecycleNode', 'Node'],
-    'launch_ros.parameter_descriptions': ['ParameterValue'],
-}
 
 
 @pytest.fixture
 def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Recording classes under the names of launch and launch_ros."""
-    for module_name, names in RECORDED.items():
-        module = ModuleType(module_name)
-        for name in names:
-            setattr(module, name, type(name, (Recorded,), {}))
-        monkeypatch.setitem(sys.modules, module_name, module)
-    sys.modules['launch.substitutions'].LaunchConfiguration = LaunchConfiguration  # type: ignore[attr-defined]
-    for name in (*os.environ,):
-        if name.startswith(('FASTRTPS_', 'FASTDDS_', 'ROS_AUTOMATIC_')):
-            monkeypatch.delenv(name)
-
-
-def load(file: str) -> Any:
-    """The module that a launch file is."""
-    spec = importlib.util.spec_from_file_location('launch_file', LAUNCH / file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def entities(file: str) -> list[Any]:
-    (found,) = load(file).generate_launch_description().values
-    return list(found)
-
-
-def kind(entity: Any) -> str:
-    return type(entity).__name__
-
-
-def evaluate(**given: str) -> list[Any]:
-    """The actions that vla.launch.py takes, given some of its arguments."""
-    (start,) = [entity for entity in entities('vla.launch.py') if kind(entity) == 'OpaqueFunction']
-    return list(start.options['function']({**ARGUMENTS, **given}))
-
-
-def nodes(**given: str) -> list[Any]:
-    return [action for action in evaluate(**given) if kind(action) in ('Node', 'LifecycleNode')]
+    stand_in(monkeypatch)
 
 
 def test_the_arguments_and_their_defaults_are_the_documented_ones(stand_ins: None) -> None:
@@ -209,6 +120,12 @@ def test_given_respawn_when_launched_then_each_process_is_started_again(
         assert node.options['respawn_delay'] > 0
 
 
+def test_nodes_are_given_the_time_that_a_brake_takes_before_they_are_ended_by_force(stand_ins: None) -> None:
+    for node in nodes(simulator='true'):
+        waits = (node.options['sigterm_timeout'], node.options['sigkill_timeout'])
+        assert waits == tuple(map(str, PATIENCE))
+
+
 def test_given_a_robot_and_providers_when_launched_then_each_node_is_told(stand_ins: None) -> None:
     found = nodes(robot='franka_panda', providers='cpu,action=cuda')
 
@@ -272,89 +189,6 @@ def test_only_a_simulated_robot_is_kept_off_the_network(stand_ins: None) -> None
     assert 'ROS_AUTOMATIC_DISCOVERY_RANGE' not in variables(simulator='false')
 
 
-def test_the_demo_is_the_same_launch_file_with_the_simulator(stand_ins: None) -> None:
-    (include,) = entities('demo.launch.py')
-
-    assert include.values[0].values == (str(LAUNCH / 'vla.launch.py'),)
-    assert include.options['launch_arguments'] == [('simulator', 'true')]
-
-
-def test_a_replay_is_the_same_launch_file_on_the_clock_of_the_bag_without_a_controller(
-    stand_ins: None,
-) -> None:
-    found = entities('replay.launch.py')
-    (include,) = [entity for entity in found if kind(entity) == 'IncludeLaunchDescription']
-    given = dict(include.options['launch_arguments'])
-
-    assert include.values[0].values == (str(LAUNCH / 'vla.launch.py'),)
-    assert given == {'use_sim_time': 'true', 'robot': NO_ROBOT}
-    for node in nodes(**given):
-        assert node.options['remappings'] == []
-        assert node.options['parameters'][-1]['use_sim_time'] is True
-
-
-def test_a_replay_is_kept_off_the_network_and_plays_the_bag_that_was_named(stand_ins: None) -> None:
-    found = entities('replay.launch.py')
-    (start,) = [entity for entity in found if kind(entity) == 'OpaqueFunction']
-    arguments = {
-        'bag': '/bags/kitchen',
-        'rate': '0.5',
-        'model': '',
-        'namespace': 'left',
-        'log_level': 'info',
-    }
-
-    (node,) = start.options['function'](arguments)
-
-    variables = {e.values[0]: e.values[1] for e in found if kind(e) == 'SetEnvironmentVariable'}
-    assert variables['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
-    assert node.options['executable'] == 'player'
-    assert node.options['arguments'] == list(player('/bags/kitchen', namespace='left', rate=0.5).arguments)
-    assert kind(node.options['on_exit'][0]) == 'Shutdown'
-
-
-def start_of(file: str, **given: str) -> list[Any]:
-    """The actions that a launch file takes, its other arguments at their defaults."""
-    found = entities(file)
-    (start,) = [entity for entity in found if kind(entity) == 'OpaqueFunction']
-    declared = [entity for entity in found if kind(entity) == 'DeclareLaunchArgument']
-    defaults = {argument.values[0]: argument.options['default_value'] for argument in declared}
-    assert set(given) <= set(defaults)
-    return list(start.options['function']({**defaults, **given}))
-
-
-def test_rviz_comes_with_the_node_that_draws_and_hears_what_the_nodes_of_the_robot_say(
-    stand_ins: None,
-) -> None:
-    drawing, rviz = start_of('rviz.launch.py', namespace='left', use_sim_time='true')
-
-    (process,) = [p for p in processes(simulator=False, visualise=True) if p.executable == 'visualise']
-    assert (kind(drawing), drawing.options['executable']) == ('LifecycleNode', 'visualise')
-    assert drawing.options['remappings'] == list(process.remaps)
-    assert rviz.options['package'] == rviz.options['executable'] == 'rviz2'
-    assert rviz.options['arguments'] == ['-d', str(config_file('vla.rviz'))]
-    for node in (drawing, rviz):
-        assert node.options['namespace'] == 'left'
-        assert node.options['parameters'][-1]['use_sim_time'] is True
-
-
-@pytest.mark.parametrize('file', ['so101.urdf', str(config_file('robots/so101.urdf'))])
-def test_given_a_description_when_launched_then_somebody_says_where_the_links_are(
-    stand_ins: None, file: str
-) -> None:
-    *_, publisher = start_of('rviz.launch.py', urdf=file)
-
-    assert publisher.options['package'] == publisher.options['executable'] == 'robot_state_publisher'
-    description = publisher.options['parameters'][0]['robot_description']
-    assert description.values == (config_file('robots/so101.urdf').read_text(),)
-    assert description.options == {'value_type': str}  # not YAML, whatever it looks like
-
-
-def test_given_no_such_description_when_launched_then_it_says_what_was_expected(stand_ins: None) -> None:
-    with pytest.raises(VlaError, match=r"urdf: expected a file or .* found '/no/such.urdf'"):
-        start_of('rviz.launch.py', urdf='/no/such.urdf')
-
-
 @pytest.mark.parametrize(('simulator', 'given'), [('false', []), ('true', ['robot', 'urdf'])])
 def test_given_rviz_when_launched_then_rviz_comes_last_and_a_simulated_robot_has_frames(
     stand_ins: None, simulator: str, given: list[str]
@@ -366,22 +200,6 @@ def test_given_rviz_when_launched_then_rviz_comes_last_and_a_simulated_robot_has
     assert [kind(action) for action in others if kind(action) == 'IncludeLaunchDescription'] == []
 
 
-def test_a_simulated_robot_alone_is_its_driver_its_controller_and_its_frames_off_the_network(
-    stand_ins: None,
-) -> None:
-    *variables, robot, frames = start_of('sim.launch.py', use_sim_time='true')
-
-    assert 'ROS_AUTOMATIC_DISCOVERY_RANGE' in {action.values[0] for action in variables}
-    assert (kind(robot), robot.options['executable']) == ('LifecycleNode', 'simulator')
-    assert robot.options['parameters'][-1] == {
-        'robot': 'so101',
-        'use_sim_time': True,
-        'publish_clock': True,
-    }
-    assert frames.options['package'] == 'robot_state_publisher'
-    assert kind(start_of('sim.launch.py', state_publisher='false')[-1]) == 'LifecycleNode'
-
-
 def test_the_launch_file_and_the_command_line_start_the_same_processes(stand_ins: None) -> None:
     launched = nodes(simulator='true')
     commands = [process.command() for process in processes(simulator=True)]
@@ -389,45 +207,3 @@ def test_the_launch_file_and_the_command_line_start_the_same_processes(stand_ins
     assert [node.options['executable'] for node in launched] == [
         words[2].split('.')[-1] for words in commands
     ]
-
-
-@pytest.mark.parametrize(
-    'file',
-    ['vla.launch.py', 'demo.launch.py', 'replay.launch.py', 'rviz.launch.py', 'sim.launch.py'],
-)
-def test_real_launch_accepts_the_file(file: str) -> None:
-    pytest.importorskip('launch_ros')
-    from launch import LaunchService
-
-    LaunchService().include_launch_description(load(file).generate_launch_description())
-
-
-@pytest.mark.parametrize(
-    ('given', 'nodes', 'others'),
-    [
-        ({}, MODEL_NODES, 0),
-        ({'robot': 'viperx_300', 'namespace': 'vx300s', 'providers': 'cpu,action=cuda'}, MODEL_NODES, 0),
-        ({'simulator': 'true', 'respawn': 'true', 'record': '/tmp/no_bag'}, NODES, 1),
-        ({'composed': 'true', 'use_sim_time': 'true', 'autostart': 'false'}, (), 1),
-    ],
-)
-def test_real_launch_takes_the_arguments(given: dict[str, str], nodes: Any, others: int) -> None:
-    pytest.importorskip('launch_ros')
-    from launch import LaunchContext
-    from launch.actions import DeclareLaunchArgument, OpaqueFunction
-    from launch_ros.actions import LifecycleNode, Node
-
-    context = LaunchContext()
-    context.launch_configurations.update(given)
-    actions = []
-    for entity in load('vla.launch.py').generate_launch_description().entities:
-        if isinstance(entity, DeclareLaunchArgument):
-            entity.execute(context)  # takes the default where nothing is given, and refuses what is no choice
-        elif isinstance(entity, OpaqueFunction):
-            actions = entity.execute(context) or []
-
-    found = [action for action in actions if isinstance(action, Node)]
-    assert len([node for node in found if isinstance(node, LifecycleNode)]) == len(nodes)
-    assert len(found) == len(nodes) + others
-    for node in found:
-        assert node.node_executable is not None

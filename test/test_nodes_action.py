@@ -16,7 +16,6 @@ from lifecycle_msgs.srv import ChangeState
 from node_graph import JOINTS, Ear, Graph, eventually, refusals, rows, write_bundle
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import Image, JointState
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
@@ -26,7 +25,7 @@ from vla_ros.nodes.image_messages import matrix_message
 from vla_ros.nodes.joint_messages import joints_message
 from vla_ros.nodes.messages import nanoseconds, time_message
 from vla_ros.robots import robot_file
-from vla_ros.types import NANOSECONDS, ActionChunk, JointSample, VlaError
+from vla_ros.types import NANOSECONDS, ActionChunk, JointSample
 
 
 @dataclass
@@ -234,94 +233,6 @@ def test_a_stop_is_possible_before_the_node_is_configured_and_stays(graph, tmp_p
     assert node._motion.stopped
 
 
-NAN = float('nan')
-
-
-@pytest.mark.parametrize(
-    ('topic', 'message', 'reason'),
-    [
-        ('joint_states', JointState(name=list(JOINTS), position=[0.0, NAN]), 'bad_joint_states'),
-        ('joint_states', JointState(name=['pan'], position=[0.0]), 'bad_joint_states'),
-        ('joint_states', JointState(name=[*JOINTS, 'pan'], position=[0.0] * 3), 'bad_joint_states'),
-        ('joint_states', JointState(), 'bad_joint_states'),
-        ('perception/tokens', matrix_message(rows(4, 3, NAN), 1), 'bad_tokens'),
-        ('perception/tokens', matrix_message(rows(3, 3), 1), 'bad_tokens'),
-        ('perception/tokens', Image(encoding='rgb8', height=4, width=3, step=9), 'bad_tokens'),
-        ('reasoning/thought', matrix_message(rows(1, 4), 1), 'bad_thought'),
-        ('reasoning/thought', matrix_message(rows(4, 5), 1), 'bad_thought'),
-        ('reasoning/thought', matrix_message(rows(1, 5, NAN), 1), 'bad_thought'),
-    ],
-    ids=[
-        'NaN joint', 'missing joint', 'joint twice', 'no joints', 'NaN tokens', 'few tokens', 'tokens as picture',
-        'narrow thought', 'long thought', 'NaN thought',
-    ],
-)  # fmt: skip
-def test_bad_input_is_counted_nothing_moves_and_good_input_still_does(
-    graph, tmp_path, topic, message, reason
-) -> None:
-    bench = Bench(graph, tmp_path)
-    bench.enable()
-    profile = {'joint_states': qos.JOINT_STATES_OUT, 'reasoning/thought': qos.THOUGHT}.get(
-        topic, qos.STREAM_OUT
-    )
-    if topic != 'reasoning/thought':
-        bench.think(bench.now)
-    graph.say(message, topic, profile)
-    assert eventually(lambda: refusals(bench.node) == {reason: 1})
-    assert bench.plans.messages == []
-    bench.feed()
-    bench.plans.wait()
-
-
-def test_joint_states_of_another_part_of_the_robot_do_not_matter(graph, tmp_path) -> None:
-    bench = Bench(graph, tmp_path)
-    graph.say(JointState(name=['wheel'], position=[1.0]), 'joint_states', qos.JOINT_STATES_OUT)
-    bench.joints(bench.now)
-    assert refusals(bench.node) == {}
-
-
-@pytest.mark.parametrize(
-    ('stale', 'reason'),
-    [
-        ('joints', 'stale_joint_state'),
-        ('thought', 'stale_thought'),
-        ('tokens', 'stale_observation'),
-    ],
-)
-def test_nothing_too_old_is_acted_on(graph, tmp_path, stale, reason) -> None:
-    bench = Bench(graph, tmp_path)
-    bench.enable()
-    now = bench.now
-    old = now - 10 * NANOSECONDS
-    bench.joints(old if stale == 'joints' else now)
-    bench.think(old if stale == 'thought' else now)
-    bench.see(old if stale == 'tokens' else now)
-    assert eventually(lambda: reason in refusals(bench.node))
-    assert bench.policy.seen == []
-    assert bench.plans.messages == []
-
-
-@pytest.mark.parametrize(
-    ('policy', 'reason'),
-    [
-        (Steady(value=NAN), 'non_finite'),
-        (Steady(value=9.0), 'position_limit'),
-        (Steady(error=VlaError('no')), 'bad_plan'),
-        (Steady(error=RuntimeError('bad alloc')), 'internal_error'),
-    ],
-    ids=['not finite', 'beyond limits', 'refuses', 'fails'],
-)
-def test_a_policy_that_fails_is_counted_and_the_node_goes_on(graph, tmp_path, policy, reason) -> None:
-    bench = Bench(graph, tmp_path, policy)
-    bench.enable()
-    bench.feed()
-    assert eventually(lambda: refusals(bench.node) == {reason: 1})
-    assert bench.plans.messages == []
-    policy.error, policy.value = None, 0.0
-    bench.feed(bench.set_time(100.2))
-    bench.plans.wait()
-
-
 def test_a_dry_run_says_its_plans_elsewhere(graph, tmp_path) -> None:
     bench = Bench(graph, tmp_path, dry_run=True)
     dry = graph.ear(JointTrajectory, 'action/dry_run', qos.COMMAND)
@@ -344,77 +255,6 @@ def test_plans_are_made_at_the_rate_by_the_stamps_of_tokens(graph, tmp_path) -> 
             assert eventually(lambda n=count: len(bench.policy.seen) == n + 1)
     seconds = [(seen[0].stamp - begin) / NANOSECONDS for seen in bench.policy.seen]
     assert seconds == pytest.approx([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
-
-
-def test_tokens_that_go_back_in_time_disarm(graph, tmp_path) -> None:
-    bench = Bench(graph, tmp_path)
-    plan = bench.moving()
-    bench.see(bench.now - NANOSECONDS)
-    assert is_brake(bench.plans.wait(after=1), plan)
-    assert refusals(bench.node) == {'clock_went_back': 1}
-    bench.feed()
-    assert len(bench.plans.messages) == 2
-    assert bench.enable().success
-
-
-def test_a_clock_that_jumps_back_disarms(graph, tmp_path) -> None:
-    bench = Bench(graph, tmp_path)
-    plan = bench.moving()
-    bench.set_time(50.0)
-    assert is_brake(bench.plans.wait(after=1), plan)
-    assert eventually(lambda: refusals(bench.node).get('clock_went_back') == 1)
-    bench.feed(bench.set_time(50.1))
-    assert len(bench.plans.messages) == 2
-    assert bench.enable().success
-    bench.feed(bench.set_time(50.3))
-    bench.plans.wait(after=2)
-
-
-def test_joints_that_jump_disarm(graph, tmp_path) -> None:
-    bench = Bench(graph, tmp_path)
-    plan = bench.moving()
-    bench.joints(bench.now + NANOSECONDS // 50, positions=(0.0, 0.6))
-    assert is_brake(bench.plans.wait(after=1), plan)
-    assert eventually(lambda: refusals(bench.node) == {'joints_jumped': 1})
-    assert bench.enable().success
-
-
-def test_a_camera_that_shows_the_same_while_the_arm_moves_brakes_it_until_it_shows_something_else(
-    graph, tmp_path
-) -> None:
-    bench = Bench(graph, tmp_path)
-    plan = bench.moving()
-    bench.joints(bench.set_time(100.1), positions=(0.2, 0.0))
-    bench.graph.say(matrix_message(rows(4, 3), bench.now), 'perception/tokens', qos.STREAM_OUT)
-    assert is_brake(bench.plans.wait(after=1), plan)
-    assert eventually(lambda: refusals(bench.node) == {'frozen_camera': 1})
-
-    bench.joints(bench.set_time(100.3), positions=(0.2, 0.0))
-    bench.graph.say(matrix_message(rows(4, 3, 2.0), bench.now), 'perception/tokens', qos.STREAM_OUT)
-    bench.plans.wait(after=2)
-
-
-def test_what_was_made_with_another_bundle_is_refused(graph, tmp_path) -> None:
-    bench = Bench(graph, tmp_path)
-    for topic, profile, reason, count in (
-        ('perception/tokens', qos.STREAM_OUT, 'bad_tokens', (4, 3)),
-        ('reasoning/thought', qos.THOUGHT, 'bad_thought', (1, 5)),
-    ):
-        graph.say(matrix_message(rows(*count), bench.now, 'tiny 0123456789ab'), topic, profile)
-        assert eventually(lambda reason=reason: refusals(bench.node).get(reason) == 1)
-    assert set(bench.node._motion.stamps().values()) == {None}
-    graph.say(
-        matrix_message(rows(1, 5), bench.now, bench.node._manifest.tag), 'reasoning/thought', qos.THOUGHT
-    )
-    bench._wait_for('thought', bench.now)
-
-
-def test_when_the_cameras_die_the_arm_is_braked_before_its_plan_ends(graph, tmp_path) -> None:
-    bench = Bench(graph, tmp_path, max_token_age=0.2, max_joint_state_age=5.0)
-    plan = bench.moving()
-    bench.set_time(100.3)
-    assert is_brake(bench.plans.wait(after=1), plan)
-    assert eventually(lambda: refusals(bench.node) == {'stale_observation': 1})
 
 
 def test_without_limits_the_node_does_not_configure_and_says_why(graph, tmp_path) -> None:

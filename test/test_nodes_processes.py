@@ -103,6 +103,22 @@ def test_a_moving_arm_is_braked_before_the_process_ends(graph, tmp_path, number)
     assert 'never retrieved' not in text
 
 
+def test_given_two_signals_at_once_when_a_node_is_ended_then_the_second_does_not_cut_it_short(
+    graph, tmp_path
+) -> None:
+    bundle = write_bundle(tmp_path / 'tiny')
+    parameters = {'bundle': bundle, 'limits_file': bundle / 'joint_limits.yaml'}
+    arguments = [part for name, value in parameters.items() for part in ('-p', f'{name}:={value}')]
+    log = tmp_path / 'log'
+    with process([str(TESTS / 'steady_action.py'), '--ros-args', *arguments], log) as child:
+        wait_active(graph, 'action')
+
+        child.send_signal(signal.SIGINT)  # by the terminal, and
+        child.send_signal(signal.SIGINT)  # by the launch system
+
+        assert child.wait(PATIENCE) == 0, log.read_text()
+
+
 @pytest.mark.parametrize(
     ('module', 'number'),
     [

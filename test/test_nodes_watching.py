@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +19,15 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from steady_action import Steady
 
-from vla_ros.diagnostics import HARDWARE_ID, Level
+from vla_ros.diagnostics import HARDWARE_ID, STATE_TASK, Level, Report
 from vla_ros.nodes import qos
 from vla_ros.nodes.action import ActionNode
-from vla_ros.nodes.client import Client
+from vla_ros.nodes.client import Client, State
 from vla_ros.nodes.image_messages import image_message
 from vla_ros.nodes.inspecting import Inspector, in_words
 from vla_ros.nodes.lifecycle import DIAGNOSTICS_PERIOD
 from vla_ros.nodes.perception import PerceptionNode
-from vla_ros.nodes.watching import view_of
+from vla_ros.nodes.watching import look, view_of
 from vla_ros.robots import START_JUMP
 from vla_ros.types import NANOSECONDS, Frame, VisualTokens
 
@@ -143,6 +145,35 @@ def test_a_client_hears_of_all_and_reports_on_its_own_namespace(graph, bundle) -
         assert set(view_of(client.state).nodes()) == {'left/perception', 'right/perception'}
         assert set(view_of(client.state, 'right').nodes()) == {'right/perception'}
         assert view_of(client.state, '/').nodes() == {}
+
+
+def test_given_nodes_that_are_found_one_after_another_then_one_look_shows_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class SlowDiscovery:
+        """Finds one node more whenever somebody waits."""
+
+        def __init__(self, _namespace: str) -> None:
+            self.state, self._found = State(), iter(('action', 'reasoning', 'perception'))
+
+        def __enter__(self) -> SlowDiscovery:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def wait(self, happened: Callable[[], bool], _timeout: float) -> bool:
+            name = next(self._found, '')
+            if name:
+                self.state.statuses[f'{name}: {STATE_TASK}'] = (time.monotonic(), Report(Level.OK, 'OK', {}))
+            return happened()
+
+    monkeypatch.setattr('vla_ros.nodes.watching.Client', SlowDiscovery)
+    monkeypatch.setattr('vla_ros.nodes.watching.prepare_environment', lambda **_: None)
+
+    seen, _ = look(None, 1.0)
+
+    assert [*seen.nodes()] == ['action', 'perception', 'reasoning']
 
 
 def test_status_without_a_graph_exits_with_2_and_says_where_it_looked(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vla_ros.bundle import CameraSpec
+from vla_ros.manifest import CameraSpec
 from vla_ros.perception.encoder import preprocess
 from vla_ros.perception.resize import resize
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 pytest.importorskip('tokenizers')
 
-from vla_ros.bundle import HandSpec, Manifest, load_bundle
+from vla_ros.bundle import load_bundle
+from vla_ros.manifest import HandSpec, Manifest
 from vla_ros.reasoning import trace
 from vla_ros.reasoning.answer import LONGEST, read_answer, trained_tasks
 from vla_ros.reasoning.onnx_reasoner import OnnxReasoner

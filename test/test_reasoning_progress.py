@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from vla_ros.action import flow
 from vla_ros.action.flow import FlowPolicy
-from vla_ros.bundle import Bundle, HandSpec, StatisticsSpec, load_bundle
+from vla_ros.bundle import Bundle, load_bundle
+from vla_ros.manifest import HandSpec, StatisticsSpec
 from vla_ros.reasoning import onnx_reasoner
 from vla_ros.reasoning.onnx_reasoner import OnnxReasoner
 from vla_ros.reasoning.progress import Progress, hand_word

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgpack
 import numpy as np
 import pytest
 import zmq  # noqa: F401
-from hypothesis import given
 from hypothesis import strategies as st
-from policy_servers import GROOT, HANG, DeafServer, GrootServer, OpenPiServer, npy, numpys, openpi_bytes
+from policy_servers import DeafServer, GrootServer, OpenPiServer, openpi_bytes
 from served_policy import (
     HORIZON,
     JOINTS,
@@ -28,7 +25,6 @@ from served_policy import (
     tiny_manifest,
 )
 
-from vla_ros.action.remote.arrays import pack, unpack
 from vla_ros.action.remote.errors import ServerError
 from vla_ros.action.remote.policy import KEY, RemotePolicy, open_policy
 from vla_ros.types import ActionChunk, Pictures, Thought, VisualTokens, VlaError
@@ -105,27 +101,6 @@ def test_given_an_openpi_server_when_asked_then_it_gets_pictures_state_and_words
     assert server.headers[0]['Authorization'] == 'Api-Key secret'
     assert (chunk.stamp, chunk.dt) == (PICTURES.stamp, 0.05)
     np.testing.assert_allclose(chunk.positions, TARGETS, atol=1e-12)
-
-
-@pytest.mark.parametrize('version', GROOT)
-def test_given_a_groot_server_when_asked_then_it_gets_a_batch_of_one_and_its_chunk_is_ours(
-    tmp_path: Path, version: str
-) -> None:
-    def answer(_: Any) -> Any:
-        return [{'actions': GOOD[None].astype(np.float32)}, {}]
-
-    with (
-        GrootServer(answer, CONFIGURATION, version, token='secret') as server,
-        served(tmp_path, server.address, 'groot') as policy,
-    ):
-        wait_until(policy)
-        chunk = act(policy)
-
-    (asked,) = server.asked
-    np.testing.assert_array_equal(asked['video']['video/front'], PICTURES.images[0][None, None])
-    assert (asked['state']['state'].dtype, asked['state']['state'].shape) == (np.float32, (1, 1, 2))
-    assert asked['language'] == {'prompt': [[WORDS]]}
-    np.testing.assert_allclose(chunk.positions, TARGETS, atol=1e-5)
 
 
 def test_given_words_of_another_thought_when_asked_then_nobody_is_asked(tmp_path: Path) -> None:
@@ -284,82 +259,6 @@ def test_given_a_server_of_something_else_when_connected_then_it_is_refused_unti
         act(policy)
 
 
-def changed(modality: str, **changes: Any) -> Any:
-    return {**CONFIGURATION, modality: {**CONFIGURATION[modality], **changes}}
-
-
-def config(**changes: Any) -> Any:
-    one = {**CONFIGURATION['action']['action_configs'][0], **changes}
-    return changed('action', action_configs=[one])
-
-
-@pytest.mark.parametrize(
-    ('configuration', 'says'),
-    [
-        (changed('video', modality_keys=['ego']), "video: expected ['video/front']"),
-        (changed('video', delta_indices=[-15, 0]), 'video: expected the present alone, [0]'),
-        (changed('state', modality_keys=['state', 'hand']), "state: expected ['state']"),
-        (changed('language', modality_keys=['task']), "language: expected 'prompt'"),
-        (changed('action', delta_indices=list(range(16))), 'action: expected 8 steps from 0'),
-        (changed('action', action_configs=[]), 'expected one action_config a key'),
-        (config(type='EEF'), "expected joints (NON_EEF), found 'EEF'"),
-        (config(rep='DELTA'), "declares ['absolute'], but the server gives 'delta'"),
-        ({'video': CONFIGURATION['video']}, 'expected video, state, action, language'),
-    ],
-)
-def test_given_a_groot_server_of_another_checkpoint_when_connected_then_one_sentence_says_what_differs(
-    tmp_path: Path, configuration: Any, says: str
-) -> None:
-    with (
-        GrootServer(lambda _: [{}, {}], configuration) as server,
-        served(tmp_path, server.address, 'groot') as policy,
-    ):
-        pause = threading.Event()
-        while 'not connected' in policy.problem:
-            pause.wait(0.01)
-        assert says in refusal_of(policy)
-    assert server.asked == []
-
-
-GROOT_LIES = {
-    'nan': [{'actions': np.full((1, *GOOD.shape), np.nan)}, {}],
-    'no batch': [{'actions': GOOD}, {}],
-    'two of a batch': [{'actions': np.stack([GOOD, GOOD])}, {}],
-    'another horizon': [{'actions': GOOD[None, :-1]}, {}],
-    'no info': [{'actions': GOOD[None]}],
-    'an error': {'error': 'CUDA out of memory'},
-    'the old error': b'ERROR',
-    'garbage': b'\xc1',
-    'objects': [{'actions': {b'nd': True, b'type': '|O', b'kind': b'O', b'shape': [1], b'data': b'x'}}, {}],
-}
-
-
-@pytest.mark.parametrize('lie', GROOT_LIES)
-def test_given_a_groot_server_that_lies_when_asked_then_the_chunk_is_refused_and_the_truth_is_taken_again(
-    tmp_path: Path, lie: str
-) -> None:
-    with (
-        GrootServer(lambda _: GROOT_LIES[lie], CONFIGURATION) as server,
-        served(tmp_path, server.address, 'groot') as policy,
-    ):
-        wait_until(policy)
-        assert '\n' not in refusal_of(policy)
-
-        server.answer = lambda _: [{'actions': GOOD[None]}, {}]
-        wait_until(policy)
-        np.testing.assert_allclose(act(policy).positions, TARGETS, atol=1e-12)
-
-
-def test_given_a_groot_server_that_hangs_when_asked_then_the_question_ends_in_time(tmp_path: Path) -> None:
-    with (
-        GrootServer(lambda _: HANG, CONFIGURATION) as server,
-        served(tmp_path, server.address, 'groot', timeout=SHORT) as policy,
-    ):
-        wait_until(policy)
-        assert 'no answer within 0.3 s' in refusal_of(policy)
-        assert refusal_of(policy)
-
-
 def test_given_a_wrong_token_when_connected_then_the_server_says_so(tmp_path: Path) -> None:
     with (
         GrootServer(lambda _: None, CONFIGURATION, token='other') as server,
@@ -391,69 +290,3 @@ arrays = st.builds(
     st.sampled_from(['<f4', '<f8', '|u1', '<i8', '>f4']),
     st.lists(st.integers(0, 4), max_size=4),
 )
-
-
-@given(arrays, st.sampled_from(['openpi', 'npy', 'numpy']))
-def test_arrays_come_back_as_they_were(array: np.ndarray, dialect: Any) -> None:
-    found = unpack(pack({'x': [array]}, dialect), dialect)['x'][0]
-
-    np.testing.assert_array_equal(found, array)
-    assert found.dtype == array.dtype
-
-
-def test_arrays_by_columns_come_back_as_they_were() -> None:
-    array = np.asfortranarray(np.arange(6.0).reshape(2, 3))
-    np.testing.assert_array_equal(unpack(pack(array, 'npy'), 'npy'), array)
-
-
-@given(st.binary(max_size=60), st.sampled_from(['openpi', 'npy', 'numpy']))
-def test_given_any_bytes_when_read_then_they_are_a_value_or_refused(data: bytes, dialect: Any) -> None:
-    forged = [
-        data,
-        msgpack.packb({'as_npy': data, '__ndarray_class__': True}),
-        msgpack.packb({b'__ndarray__': True, b'data': data, b'dtype': data, b'shape': data}),
-        msgpack.packb({b'nd': True, b'type': data, b'shape': list(data), b'data': data}),
-        msgpack.packb(npy(np.zeros(2)), default=str)[: len(data)],
-        msgpack.packb(numpys(np.zeros(2)), default=str)[: len(data)],
-    ]
-    for message in forged:
-        try:
-            unpack(message, dialect)
-        except ServerError as refusal:
-            assert len(str(refusal)) < 500
-
-
-def test_given_a_header_that_promises_a_terabyte_when_read_then_no_room_is_made_for_it() -> None:
-    file = io.BytesIO()
-    header = {'descr': '<f8', 'fortran_order': False, 'shape': (10**12,)}
-    np.lib.format.write_array_header_1_0(file, header)
-    lying = file.getvalue() + bytes(16)
-    with pytest.raises(ServerError, match='found 16 bytes'):
-        unpack(msgpack.packb({'__ndarray_class__': True, 'as_npy': lying}), 'npy')
-
-
-def test_the_official_client_of_openpi_packs_and_reads_the_same(tmp_path: Path) -> None:
-    official = pytest.importorskip('openpi_client.msgpack_numpy')
-    question = {'image': PICTURES.images[0], 'state': np.arange(3, dtype=np.float32), 'prompt': WORDS}
-
-    assert pack(question, 'openpi') == official.packb(question)
-    answer = unpack(official.packb({'actions': GOOD, 'infer_ms': np.float64(2.5)}), 'openpi')
-    np.testing.assert_array_equal(answer['actions'], GOOD)
-    assert answer['infer_ms'] == 2.5
-
-
-def test_the_official_client_of_openpi_and_ours_get_the_same_of_one_server(tmp_path: Path) -> None:
-    official = pytest.importorskip('openpi_client.websocket_client_policy')
-    with (
-        OpenPiServer(lambda _: said(), {'robot': 'so101'}) as server,
-        served(tmp_path, server.address) as ours,
-    ):
-        wait_until(ours)
-        chunk = act(ours)
-        theirs_too = official.WebsocketClientPolicy('127.0.0.1', server.port)
-        assert theirs_too.get_server_metadata() == {'robot': 'so101'}
-        answer = theirs_too.infer(server.asked[0])
-        np.testing.assert_array_equal(answer['actions'], GOOD)
-        np.testing.assert_allclose(chunk.positions, TARGETS, atol=1e-12)
-        for key, value in server.asked[0].items():
-            np.testing.assert_array_equal(server.asked[1][key], value)

@@ -13,7 +13,8 @@ import yaml
 from vla_ros.action.limits import absurdities, load_limits
 from vla_ros.action.settings import planner_settings
 from vla_ros.action.urdf import read_urdf
-from vla_ros.bundle import Manifest, RobotSpec, load_bundle
+from vla_ros.bundle import load_bundle
+from vla_ros.manifest import Manifest, RobotSpec
 from vla_ros.paths import bundle_directory, config_file, share_directory
 from vla_ros.robots import (
     START_JUMP,
@@ -171,7 +172,7 @@ def joint(**values: Any) -> Callable[[dict[str, Any]], None]:
             r'joints.0: expected min <= rest <= max, found -1.91986, 3, 1.91986 of shoulder_pan',
         ),
         (joint(velocity=0.0), 'joints.0.velocity: .*greater than 0'),
-        (joint(name='gripper'), r'robot: joints: expected names that differ'),
+        (joint(name='gripper'), 'joints: expected names that differ'),
         (lambda content: content['urdf'].update(url='so101.urdf'), 'urdf.url: '),
         (lambda content: content['controller'].update(topic='a b'), 'controller.topic: '),
         (lambda content: content.update(name='other'), "name: expected 'spoiled'.* found 'other'"),

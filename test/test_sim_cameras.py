@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from vla_ros.sim.cameras import Camera, pinhole
+from vla_ros.sim.looks import Light
 from vla_ros.sim.model import FRONT_VIEW, REST_POSE
-from vla_ros.sim.scene import Light, Scene, sample_scene
+from vla_ros.sim.scene import Scene, sample_scene
 from vla_ros.sim.world import World
 from vla_ros.types import VlaError
 

@@ -19,8 +19,8 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from vla_ros.nodes.recorder import Channel, Recorder
+from vla_ros.viz.colours import BACKGROUND
 from vla_ros.viz.marker_view import LOOKED_AT, Moment, preview, view
-from vla_ros.viz.style import BACKGROUND
 
 RED, GREEN, BLUE = (ColorRGBA(r=r, g=g, b=b, a=1.0) for r, g, b in np.eye(3).tolist())
 

@@ -10,8 +10,9 @@ from PIL import Image, ImageDraw
 
 from vla_ros.reasoning.trace import Request, Sighting, write
 from vla_ros.types import Subtask
+from vla_ros.viz.colours import GREEN, RED
 from vla_ros.viz.overlay import TARGET_HALF_SIZE, draw_sightings, draw_target, enlarge
-from vla_ros.viz.style import GREEN, RED, shortened, width_of
+from vla_ros.viz.style import shortened, width_of
 from vla_ros.viz.trace_spans import spans
 from vla_ros.viz.trace_text import draw_trace, span_width, wrap
 

@@ -15,12 +15,12 @@ from vla_ros.sim.model import JOINT_NAMES, REST_POSE
 from vla_ros.sim.scene import sample_scene
 from vla_ros.sim.world import World
 from vla_ros.types import JointTrajectory, Subtask, VlaError
+from vla_ros.viz.colours import AMBER, GREEN, JOINT_COLOURS, RED
 from vla_ros.viz.film import LEAD, TRAIL, Script, affordable, frame_times
 from vla_ros.viz.frame import BEAUTY, FRONT, JOINTS, SIZE, WRIST, FrameMaker, badge
 from vla_ros.viz.joint_chart import JointWindow, draw_joints, ranges_of
 from vla_ros.viz.outside_view import OutsideView, StateLog, load_state_log, smooth_edges
 from vla_ros.viz.poster import Facts, make_poster
-from vla_ros.viz.style import AMBER, GREEN, JOINT_COLOURS, RED
 from vla_ros.viz.video import write_video
 
 BINS = 128

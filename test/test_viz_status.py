@@ -26,11 +26,13 @@ ACTION = {
     'planning p50 [ms]': '12.50',
     'planning p99 [ms]': '31.25',
     'planning count': '77',
+    'planning latest [ms]': '12.1 12.9 31.2',
     'refused start_jump': '3',
     'refused hold': '12',
     'peer perception': 'alive',
     'chains [of thought]': 'strange',
 }
+SHOWN = {key: value for key, value in ACTION.items() if 'latest' not in key}
 DECISION = Decision(Verdict.REFUSED, 'there is no red cube', 'touch the red cube', '<think> i see')
 
 
@@ -42,13 +44,13 @@ def view(
     return StatusView(told, (DECISION, 1.25), 'i see <loc_010>', 'ROS_DOMAIN_ID 7')
 
 
-def shown(seen: StatusView) -> str:
-    console = Console(file=io.StringIO(), width=160)
+def shown(seen: StatusView, width: int = 160) -> str:
+    console = Console(file=io.StringIO(), width=width)
     console.print(status_panel(seen))
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 
-def test_every_value_stands_in_exactly_one_table() -> None:
+def test_every_value_for_people_stands_in_exactly_one_table() -> None:
     tables = (
         *status_view.streams(view()),
         *status_view.latencies(view()),
@@ -58,7 +60,8 @@ def test_every_value_stands_in_exactly_one_table() -> None:
     )
     values = [value for row in tables for value in row.columns.values()]
 
-    told = {key: value for key, value in ACTION.items() if key not in status_view.NODE_COLUMNS}
+    elsewhere = (*status_view.NODE_COLUMNS, 'planning latest [ms]')
+    told = {key: value for key, value in ACTION.items() if key not in elsewhere}
     assert sorted(values) == sorted(told.values())
     assert {row.node for row in tables} == {'left/action'}
 
@@ -66,10 +69,20 @@ def test_every_value_stands_in_exactly_one_table() -> None:
 def test_all_of_it_is_to_be_read() -> None:
     text = shown(view())
 
-    for value in (*ACTION.values(), 'rate [Hz]', 'age [s]', 'p99 [ms]', 'chains [of thought]', 'a [summary]'):
+    assert '12.1 12.9' not in text
+    for value in (*SHOWN.values(), 'rate [Hz]', 'age [s]', 'p99 [ms]', 'chains [of thought]', 'a [summary]'):
         assert value in text
     assert 'touch the red cube' in text and 'REFUSED' in text and 'there is no red cube' in text
     assert '1.2 s ago' in text and '‹10,' in text and 'ROS_DOMAIN_ID 7' in text
+
+
+@pytest.mark.parametrize(('width', 'beside'), [(80, False), (160, True)])
+def test_no_word_is_cut_where_there_is_little_room(width: int, beside: bool) -> None:
+    text = shown(view(), width)
+
+    for word in ('joint state', 'perception', 'stopped', 'start_jump', 'p99 [ms]', 'CPUExecutionProvider'):
+        assert word in text
+    assert any('arm' in line and 'latencies' in line for line in text.splitlines()) is beside
 
 
 def test_rates_and_ages_of_one_stream_stand_in_one_row() -> None:

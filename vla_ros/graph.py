@@ -12,10 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vla_ros.paths import bundle_directory, config_file
-from vla_ros.process import Process as Process
-from vla_ros.process import Value
-from vla_ros.process import command as command
-from vla_ros.process import yaml_value as yaml_value
+from vla_ros.process import Process, Value
 from vla_ros.robots import Remap, load_robot, robot_file
 from vla_ros.runtime import PROVIDERS
 from vla_ros.types import VlaError

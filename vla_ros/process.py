@@ -11,6 +11,9 @@ from pathlib import Path
 
 from vla_ros.robots import Remap
 
+PATIENCE = (12.0, 3.0)
+"""Seconds after SIGINT until SIGTERM, and after SIGTERM until SIGKILL. Nodes brake the arm first."""
+
 Value = bool | int | float | str | Sequence[bool] | Sequence[int] | Sequence[float] | Sequence[str]
 
 

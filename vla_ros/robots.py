@@ -12,11 +12,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from vla_ros.bundle import Manifest
+from vla_ros.manifest import Manifest
 from vla_ros.paths import config_file, share_directory
-from vla_ros.strict_yaml import read_yaml
+from vla_ros.strict_yaml import read_typed
 from vla_ros.types import VlaError
 
 Remap = tuple[str, str]
@@ -204,13 +204,7 @@ def read_robot(path: Path) -> Robot:
     Raises:
         VlaError: it cannot be read, is not YAML, or a key is missing, unknown or wrong.
     """
-    content = read_yaml(path, LARGEST_FILE)
-    try:
-        robot = Robot.model_validate(content)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        key = '.'.join(str(part) for part in problem['loc']) or 'robot'
-        raise VlaError(f'{path}: {key}: {problem["msg"].removeprefix("Value error, ")}') from error
+    robot = read_typed(path, LARGEST_FILE, Robot)
     if robot.name != path.stem:
         raise VlaError(f'{path}: name: expected {path.stem!r}, as its file is called, found {robot.name!r}')
     return robot

@@ -7,11 +7,14 @@ a reader sees the first while a loader takes the last. Neither belongs into a fi
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
+from pydantic import BaseModel, ValidationError
 
 from vla_ros.types import VlaError
+
+Content = TypeVar('Content', bound=BaseModel)
 
 DEEPEST = 50  # brackets in each other; for deeper ones PyYAML takes the square of their number in time
 
@@ -64,6 +67,22 @@ def read_yaml(path: Path, largest: int) -> Any:
         raise VlaError(f'{path} is not YAML that is read here: it is nested too deeply') from error
     except Exception as error:  # on odd tags PyYAML raises whatever it stumbles over
         raise VlaError(f'{path} is not YAML that is read here: {_first_line(error)}') from error
+
+
+def read_typed(path: Path, largest: int, schema: type[Content]) -> Content:
+    """What a file of at most ``largest`` bytes says, as a value of the schema.
+
+    Raises:
+        VlaError: as ``read_yaml``, or a key is missing, unknown or wrong; the first one is named.
+    """
+    content = read_yaml(path, largest)
+    try:
+        return schema.model_validate(content)
+    except ValidationError as error:
+        problem = error.errors(include_input=False)[0]
+        key = '.'.join(str(part) for part in problem['loc'])
+        where = f'{path}: {key}' if key else str(path)
+        raise VlaError(f'{where}: {problem["msg"].removeprefix("Value error, ")}') from error
 
 
 def write_yaml(path: Path, content: Any) -> None:

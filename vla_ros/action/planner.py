@@ -32,7 +32,7 @@ from vla_ros.action.stitch import (
     stitch,
 )
 from vla_ros.action.stitching import Stitching, not_over
-from vla_ros.bundle import ChunkSpec
+from vla_ros.manifest import ChunkSpec
 from vla_ros.types import (
     NANOSECONDS,
     ActionChunk,

@@ -13,7 +13,7 @@ from vla_ros.action.planner import PlannerSettings
 from vla_ros.action.shape import ShapeSettings
 from vla_ros.action.stitch import StitchSettings
 from vla_ros.action.stitching import make_stitching
-from vla_ros.bundle import Manifest
+from vla_ros.manifest import Manifest
 from vla_ros.types import VlaError
 
 START_JUMP = (0.25,)

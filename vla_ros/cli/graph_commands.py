@@ -16,6 +16,7 @@ from vla_ros.cli.terminal import (
     show_error,
     write_json,
 )
+from vla_ros.graph import ROBOT, processes
 
 IN_ERROR, NO_GRAPH = 1, 2
 """Exit codes of ``status``."""
@@ -25,7 +26,7 @@ def run(
     simulator: Annotated[bool, typer.Option('--simulator', help='Run the simulated robot too.')] = False,
     robot: Annotated[
         str, typer.Option(help="Name of a robot in config/robots, or the path of a robot's file.")
-    ] = 'so101',
+    ] = ROBOT,
     bundle: Bundle = DEFAULT_BUNDLE,
     providers: Annotated[
         str, typer.Option(help='cpu, cuda or tensorrt, or for some nodes: perception=cuda,action=tensorrt.')
@@ -43,19 +44,17 @@ def run(
     require_ros()
     from vla_ros.nodes.foreground import run_graph
 
-    run_graph(
-        console,
-        logs,
+    graph = processes(
         simulator=simulator,
+        composed=composed,
+        visualise=visualise,
         robot=robot,
         bundle=bundle,
         providers=providers,
-        composed=composed,
-        visualise=visualise,
         namespace=namespace,
-        enable=enable,
         parameters_file=parameters,
     )
+    run_graph(console, logs, graph, enable=enable)
 
 
 def status(

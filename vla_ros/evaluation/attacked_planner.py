@@ -15,10 +15,10 @@ from vla_ros.action.planner import Planner, PlannerSettings
 from vla_ros.action.shape import ShapeSettings
 from vla_ros.action.stitch import ExecutingPlan, StitchSettings, planned_state
 from vla_ros.action.stitching import make_stitching
-from vla_ros.bundle import ChunkSpec
 from vla_ros.evaluation.adversary import CHUNKS, DT, HORIZON, SHARES, Generator, Place, disturb
 from vla_ros.evaluation.plan_checker import PlanChecker, Promises, Situation
 from vla_ros.evaluation.sent_plan import Sent
+from vla_ros.manifest import ChunkSpec
 from vla_ros.types import (
     NANOSECONDS,
     ActionChunk,

@@ -10,7 +10,8 @@ from vla_ros.action.flow import FlowPolicy
 from vla_ros.action.limits import load_limits
 from vla_ros.action.planner import Planner
 from vla_ros.action.settings import action_parameters, planner_settings
-from vla_ros.bundle import HandSpec, load_bundle
+from vla_ros.bundle import load_bundle
+from vla_ros.manifest import HandSpec
 from vla_ros.paths import config_file
 from vla_ros.perception.encoder import Encoder
 from vla_ros.reasoning.onnx_reasoner import OnnxReasoner

@@ -9,12 +9,12 @@ import numpy as np
 
 from vla_ros.action.limits import load_limits
 from vla_ros.action.planner import Planner
-from vla_ros.bundle import ChunkSpec
 from vla_ros.evaluation.brain import Brain
 from vla_ros.evaluation.closed_loop import ClosedLoop, Timing
 from vla_ros.evaluation.episodes import TO_REFUSE, Episode
 from vla_ros.evaluation.expert_policy import HORIZON, ExpertPolicy
 from vla_ros.evaluation.trial import Outcome, watch
+from vla_ros.manifest import ChunkSpec
 from vla_ros.paths import config_file
 from vla_ros.sim.expert import PERIOD
 from vla_ros.sim.model import JOINT_NAMES

@@ -127,7 +127,7 @@ def judge(fault: Fault, trial: Trial, limits: JointLimits) -> Row:
     after = motion.since(struck)
     detection = next((brake for brake in trial.brakes if fits(fault, brake.reason)), None)
     detected = None if detection is None else motion.time_at(detection.wall)
-    rest = rest_time(after.times, after.speeds)
+    rest = rest_time(after.times, after.positions, after.velocities)
     from_what = detected if fault.expected is not Expected.ENDS_ITS_PLAN else _plan_end(motion, struck)
     waited = None if rest is None or from_what is None else max(rest - from_what, 0.0)
     problems = [] if len(after) else ['the arm was not seen after the fault']

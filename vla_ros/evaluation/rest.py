@@ -10,6 +10,9 @@ from vla_ros.types import DoubleArray
 
 REST_SPEED = 0.05
 """rad/s: an arm all of whose joints are slower is at rest; the tip of a 0.4 m arm then moves by at most 2 cm/s."""
+SPEED_OVER = 0.2
+"""Seconds over which a joint must get somewhere, or it is at rest however fast it is: an arm that leans on something
+may tremble by a milliradian without end."""
 STAYS = 0.5
 """Simulated seconds for which it must stay at rest."""
 POSITION_SLACK = 0.02
@@ -21,14 +24,27 @@ COMMAND_JUMP = 0.1
 arrival, so one that comes 50 ms later than the one before begins as much behind it. A busy machine does that."""
 
 
-def rest_time(times: DoubleArray, speeds: DoubleArray, stays: float = STAYS) -> float | None:
-    """The first of ``times`` (N,) s from which on all ``speeds`` (N,) rad/s are below REST_SPEED.
+def rest_time(
+    times: DoubleArray, positions: DoubleArray, velocities: DoubleArray, stays: float = STAYS
+) -> float | None:
+    """The first of ``times`` (N,) s from which on no joint moves.
+
+    A joint moves when it is as fast as REST_SPEED, and has gone as far as that speed takes it in the last SPEED_OVER
+    seconds. Of the first steps nobody knows how far it went: there the speed decides.
+
+    Args:
+        positions: (N, J) rad.
+        velocities: (N, J) rad/s; infinite where nobody knows them, so that the way decides.
 
     Returns:
         None if the arm still moves at the end, or has been at rest for less than ``stays`` seconds there.
     """
     if len(times) == 0:
         return None
+    before = np.searchsorted(times, times - SPEED_OVER, side='right') - 1
+    ways = np.abs(positions - positions[before]) / np.maximum(times - times[before], SPEED_OVER)[:, None]
+    ways[before < 0] = np.inf
+    speeds = np.minimum(np.abs(velocities), ways).max(axis=1, initial=0.0)
     moving = np.flatnonzero(~(speeds < REST_SPEED))  # so that NaN moves
     first = 0 if len(moving) == 0 else int(moving[-1]) + 1
     if first == len(times) or times[-1] - times[first] < stays:

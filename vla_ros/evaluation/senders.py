@@ -12,9 +12,9 @@ from vla_ros.action.limits import JointLimits
 from vla_ros.action.planner import Planner, PlannerSettings
 from vla_ros.action.stitch import ExecutingPlan
 from vla_ros.action.stitching import make_stitching
-from vla_ros.bundle import ChunkSpec
 from vla_ros.evaluation.closed_loop import trajectory_message
 from vla_ros.evaluation.expert_policy import HORIZON, ExpertPolicy
+from vla_ros.manifest import ChunkSpec
 from vla_ros.sim.expert import PERIOD
 from vla_ros.sim.model import JOINT_NAMES
 from vla_ros.sim.trajectory_message import TrajectoryMessage, TrajectoryPoint

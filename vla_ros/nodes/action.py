@@ -12,7 +12,6 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import JumpThreshold, TimeJump
 from rclpy.duration import Duration
 from sensor_msgs.msg import Image, JointState
-from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from vla_ros.action.frozen import FrozenCameras, frozen_sentence
@@ -36,6 +35,7 @@ from vla_ros.nodes.main import run
 from vla_ros.nodes.messages import nanoseconds
 from vla_ros.nodes.model import open_bundle, require_made_with, tell_providers
 from vla_ros.nodes.policy_backend import Eyes, open_remote
+from vla_ros.nodes.switches import open_switches
 from vla_ros.nodes.topic_status import Acceptable
 from vla_ros.nodes.worker import LatestWorker
 from vla_ros.perception.rate_gate import RateGate
@@ -64,10 +64,7 @@ class ActionNode(VlaNode):
         self._worker: LatestWorker[Sight] | None = None
         self._remote: RemotePolicy | None = None
         self._clock_jumped = threading.Event()
-        # The switches exist in every state of the lifecycle.
-        self.create_service(SetBool, 'action/enable', self._on_enable)
-        self.create_service(Trigger, 'action/stop', self._on_stop)
-        self.create_service(Trigger, 'action/reset', self._on_reset)
+        open_switches(self, self._motion)
         self.create_timer(WATCH_PERIOD, self._watch, clock=self.steady_clock)
         backwards = JumpThreshold(
             min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True
@@ -166,33 +163,10 @@ class ActionNode(VlaNode):
         """The limits in force, one value a joint, and what else the robot's file decided."""
         if not self.is_active:
             return {}
-        values = {
-            'limits_file': self._in_force['limits_file'],
-            'start_jump': str(
-                np.broadcast_to(self._planner.settings.stitch.start_jump, len(self._names)).tolist()
-            ),
-            **dict(sentence.split(': ', 1) for sentence in self._planner.limits.describe()),
-        }
-        return {LIMITS_TASK: Report(Level.OK, 'in force', values)}
-
-    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        if request.data:
-            problem = self._motion.enable()
-            response.success, response.message = problem is None, problem or 'enabled'
-        else:
-            self._motion.disable()
-            response.success, response.message = True, 'disabled'
-        return response
-
-    def _on_stop(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        self._motion.stop()
-        response.success, response.message = True, 'stopped until action/reset'
-        return response
-
-    def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        self._motion.reset()
-        response.success, response.message = True, 'reset; call action/enable to move'
-        return response
+        jumps = np.broadcast_to(self._planner.settings.stitch.start_jump, len(self._names)).tolist()
+        in_force = {'limits_file': self._in_force['limits_file'], 'start_jump': str(jumps)}
+        sentences = dict(sentence.split(': ', 1) for sentence in self._planner.limits.describe())
+        return {LIMITS_TASK: Report(Level.OK, 'in force', {**in_force, **sentences})}
 
     def _on_tokens(self, message: Image) -> None:
         rows = matrix_from_message(message)

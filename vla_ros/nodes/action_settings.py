@@ -12,7 +12,7 @@ from vla_ros.action.planner import PlannerSettings
 from vla_ros.action.shape import ShapeSettings
 from vla_ros.action.stitch import StitchSettings
 from vla_ros.action.stitching import CHOICES
-from vla_ros.bundle import Manifest
+from vla_ros.manifest import Manifest
 from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.nodes.model import MODEL_SETTINGS
 from vla_ros.nodes.parameters import Setting

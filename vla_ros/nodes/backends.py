@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from typing import TypeVar
+
 from vla_ros.bundle import Bundle
 from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.nodes.parameters import Setting
-from vla_ros.reasoning.answer import Form
 from vla_ros.reasoning.foreign import ForeignReasoner, ImageAt, Mind
 from vla_ros.reasoning.onnx_reasoner import OnnxReasoner
 from vla_ros.reasoning.openai_reasoner import OpenAiMind, OpenAiSettings
@@ -14,7 +16,11 @@ from vla_ros.reasoning.reasoner import Reasoner
 from vla_ros.reasoning.transformers_reasoner import DTYPES, TransformersMind, TransformersSettings
 from vla_ros.types import VlaError
 
+Settings = TypeVar('Settings', OpenAiSettings, TransformersSettings)
+
 ONNX, OPENAI, TRANSFORMERS = 'onnx', 'openai', 'transformers'
+SHARED = {'timeout': 'answer_timeout', 'max_tokens': 'max_answer_tokens'}
+"""Parameters of all other minds, by the name of the setting."""
 BACKEND_SETTINGS = (
     Setting(
         'backend',
@@ -80,35 +86,15 @@ def make_reasoner(node: VlaNode, bundle: Bundle, image_at: ImageAt) -> Reasoner:
             'what is drawn at random is thought differently each time, and the arm follows'
         )
     prompt = load_prompt(node.setting('prompt'))
-    mind = _openai(node, prompt.answer) if node.setting('backend') == OPENAI else _transformers(node)
+    mind: Mind
+    if node.setting('backend') == OPENAI:
+        mind = OpenAiMind(_settings(node, OPENAI, OpenAiSettings), prompt.answer)
+    else:
+        mind = TransformersMind(_settings(node, TRANSFORMERS, TransformersSettings))
     return ForeignReasoner(bundle, mind, prompt, image_at, body)
 
 
-def _openai(node: VlaNode, form: Form) -> Mind:
-    return OpenAiMind(
-        OpenAiSettings(
-            url=node.setting('openai_url'),
-            model=node.setting('openai_model'),
-            key_variable=node.setting('openai_key_variable'),
-            ca_file=node.setting('openai_ca_file'),
-            timeout=node.setting('answer_timeout'),
-            retry_delay=node.setting('openai_retry_delay'),
-            max_tokens=node.setting('max_answer_tokens'),
-            constrain=node.setting('openai_constrain'),
-        ),
-        form,
-    )
-
-
-def _transformers(node: VlaNode) -> Mind:
-    return TransformersMind(
-        TransformersSettings(
-            path=node.setting('transformers_path'),
-            adapter=node.setting('transformers_adapter'),
-            device=node.setting('transformers_device'),
-            dtype=node.setting('transformers_dtype'),
-            kv_cache=node.setting('transformers_kv_cache'),
-            timeout=node.setting('answer_timeout'),
-            max_tokens=node.setting('max_answer_tokens'),
-        )
-    )
+def _settings(node: VlaNode, backend: str, kind: type[Settings]) -> Settings:
+    """What the parameters say of a backend: they are called as its settings, behind its name, but for SHARED."""
+    names = {field.name: SHARED.get(field.name, f'{backend}_{field.name}') for field in fields(kind)}
+    return kind(**{name: node.setting(parameter) for name, parameter in names.items()})

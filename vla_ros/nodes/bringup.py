@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vla_ros import graph
 from vla_ros.nodes.supervisor import Supervisor, free_domain
+from vla_ros.process import Process
 from vla_ros.types import VlaError
 
 START_TIMEOUT = 60.0
@@ -35,7 +36,7 @@ def recorder_command(folder: Path, cameras: Sequence[str]) -> list[str]:
 
 @contextmanager
 def running(
-    processes: Sequence[graph.Process],
+    processes: Sequence[Process],
     logs: Path,
     bag: Path | None = None,
     cameras: Sequence[str] = ('front', 'wrist'),

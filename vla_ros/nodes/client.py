@@ -75,7 +75,7 @@ class Client:
         listen(DiagnosticArray, 'simulator/score', self._on_score, qos.SCORE)
         listen(DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.DIAGNOSTICS)
         listen(Image, 'perception/tokens', self._on_tokens, qos.STREAM_IN)
-        self._parameters: dict[str, Any] = {}
+        self._services: dict[str, Any] = {}
         self._thread = threading.Thread(target=self._spin, name='client')
         self._thread.start()
 
@@ -134,11 +134,7 @@ class Client:
 
     def set_parameters(self, node: str, values: Mapping[str, bool | int | float | str]) -> None:
         """Set parameters of a node; VlaError with the reason if one is declined."""
-        if node not in self._parameters:
-            self._parameters[node] = self._node.create_client(SetParameters, f'{node}/set_parameters')
-        client = self._parameters[node]
-        if not client.wait_for_service(SERVICE_TIMEOUT):
-            raise VlaError(f'{node}: its parameter service did not appear within {SERVICE_TIMEOUT:g} s')
+        client = self._service(SetParameters, f'{node}/set_parameters')
         parameters = [Parameter(name, value=value) for name, value in values.items()]
         request = SetParameters.Request(parameters=[each.to_parameter_msg() for each in parameters])
         response = self._result(client.call_async(request), f'{node}: set_parameters')
@@ -211,16 +207,18 @@ class Client:
                 check()
 
     def _call(self, kind: Any, service: str, request: Any) -> Any:
-        client = self._node.create_client(kind, service)
-        try:
-            if not client.wait_for_service(SERVICE_TIMEOUT):
-                raise VlaError(f'{service}: the service did not appear within {SERVICE_TIMEOUT:g} s')
-            response = self._result(client.call_async(request), service)
-        finally:
-            self._node.destroy_client(client)
+        response = self._result(self._service(kind, service).call_async(request), service)
         if not response.success:
             raise VlaError(f'{service} was declined: {response.message}')
         return response
+
+    def _service(self, kind: Any, name: str) -> Any:
+        """The client of a service, kept for the next time: discovery takes up to seconds."""
+        if name not in self._services:
+            self._services[name] = self._node.create_client(kind, name)
+        if not self._services[name].wait_for_service(SERVICE_TIMEOUT):
+            raise VlaError(f'{name}: the service did not appear within {SERVICE_TIMEOUT:g} s')
+        return self._services[name]
 
     def _result(self, future: Any, what: str) -> Any:
         done = threading.Event()

@@ -19,6 +19,7 @@ from vla_ros.nodes.bringup import START_TIMEOUT, prepare_environment, running
 from vla_ros.nodes.client import Client, State
 from vla_ros.nodes.stage import SIMULATOR, Ended, Stage
 from vla_ros.paths import bundle_directory
+from vla_ros.process import Process
 from vla_ros.types import VlaError
 from vla_ros.viz.live import LiveDisplay, View
 from vla_ros.viz.souvenirs import BAG, LOGS, REPORT, STATES, make_souvenirs
@@ -67,7 +68,7 @@ def replay_demo(out: Path, console: Console, *, film: bool) -> dict[str, Any]:
     return report
 
 
-def _processes(out: Path, bundle: Path, story: Story) -> list[graph.Process]:
+def _processes(out: Path, bundle: Path, story: Story) -> list[Process]:
     states = (out / STATES).resolve()
     for old in states.parent.glob(f'{states.stem}*.npz'):
         old.unlink()

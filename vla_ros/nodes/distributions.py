@@ -12,11 +12,9 @@ from rclpy.parameter import Parameter
 from rclpy.subscription import Subscription
 
 try:
-    from rclpy.event_handler import QoSLivelinessChangedInfo as QoSLivelinessChangedInfo
-    from rclpy.event_handler import SubscriptionEventCallbacks as SubscriptionEventCallbacks
+    from rclpy.event_handler import QoSLivelinessChangedInfo, SubscriptionEventCallbacks
 except ImportError:  # Humble
-    from rclpy.qos_event import QoSLivelinessChangedInfo as QoSLivelinessChangedInfo
-    from rclpy.qos_event import SubscriptionEventCallbacks as SubscriptionEventCallbacks
+    from rclpy.qos_event import QoSLivelinessChangedInfo, SubscriptionEventCallbacks  # noqa: F401
 
 
 def after_change(node: Node, act: Callable[[list[Parameter]], None]) -> None:

@@ -14,6 +14,7 @@ from vla_ros.nodes.fault_injector import NAME as INJECTOR
 from vla_ros.nodes.fault_injector import NONE, faulty
 from vla_ros.nodes.fault_spoilers import CAMERAS, CLOCK, JOINT_STATES, THOUGHT, TOKENS
 from vla_ros.nodes.supervisor import Supervisor
+from vla_ros.process import Process, Value, command
 
 START_TIMEOUT = 180.0
 """Seconds until nodes must be active: others may be busy on this machine."""
@@ -26,12 +27,12 @@ REROUTED: dict[str, tuple[str, ...]] = {
 """By node, the inputs that come by way of the injector."""
 
 
-def processes(bundle: Path, motion_log: Path) -> dict[str, graph.Process]:
+def processes(bundle: Path, motion_log: Path) -> dict[str, Process]:
     """The processes of the graph by the name of their node, in the order in which data flows."""
     found = {}
     for process in graph.processes(simulator=True, bundle=str(bundle), use_sim_time=True):
         remaps = tuple((topic, faulty(topic)) for topic in REROUTED[process.executable])
-        extra: tuple[tuple[str, graph.Value], ...] = ()
+        extra: tuple[tuple[str, Value], ...] = ()
         if process.executable == 'simulator':
             extra = (('motion_log', str(motion_log)),)
         found[process.executable] = replace(
@@ -52,7 +53,7 @@ class FaultGraph:
         client: of the same domain; is waited with.
     """
 
-    def __init__(self, supervisor: Supervisor, client: Client, commands: dict[str, graph.Process]) -> None:
+    def __init__(self, supervisor: Supervisor, client: Client, commands: dict[str, Process]) -> None:
         self.supervisor = supervisor
         self._client = client
         self._commands = commands
@@ -68,7 +69,7 @@ class FaultGraph:
         Raises:
             VlaError: a node does not start.
         """
-        self.supervisor.start(INJECTOR, graph.command(INJECTOR))
+        self.supervisor.start(INJECTOR, command(INJECTOR))
         for name in self._commands:
             self.supervisor.start(name, self._commands[name].command())
         self._client.wait_active(self.nodes, START_TIMEOUT, self.supervisor.check)

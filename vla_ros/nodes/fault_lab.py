@@ -142,7 +142,7 @@ class Laboratory:
             if motion.times[-1] >= begun + longest + 0.1:
                 return True
             after = motion.since(begun)
-            at_rest = rest_time(after.times, after.speeds) is not None
+            at_rest = rest_time(after.times, after.positions, after.velocities) is not None
             if fault.expected is Expected.BRAKES:
                 return at_rest and bool(self._witness.brakes(struck))
             return at_rest and fault.expected is Expected.ENDS_ITS_PLAN

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.markup import escape
 from vla_ros import graph
 from vla_ros.nodes.bringup import START_TIMEOUT, prepare_environment, running
 from vla_ros.nodes.client import Client
+from vla_ros.process import Process
 from vla_ros.types import Decision
 
 PATIENCE = 20.0
@@ -22,38 +24,26 @@ PATIENCE = 20.0
 def run_graph(
     console: Console,
     logs: Path,
+    processes: Sequence[Process],
     *,
-    simulator: bool,
-    robot: str,
-    bundle: str,
-    providers: str,
-    composed: bool,
-    visualise: bool,
-    namespace: str,
     enable: bool,
-    parameters_file: Path | None,
 ) -> None:
     """Run the nodes until SIGINT or SIGTERM.
 
+    Args:
+        logs: folder for one log file a process.
+        processes: of one graph, all in one namespace.
+        enable: let the arm move as soon as all nodes are active.
+
     Raises:
-        VlaError: no such robot or bundle, the bundle is made for another robot, or a node does not start or dies.
+        VlaError: a node does not start or dies.
     """
-    prepare_environment(simulator=simulator, own_domain=False)
-    processes = graph.processes(
-        simulator=simulator,
-        composed=composed,
-        visualise=visualise,
-        robot=robot,
-        bundle=bundle,
-        providers=providers,
-        namespace=namespace,
-        parameters_file=parameters_file,
-    )
+    nodes = [node for process in processes for node in process.nodes]
+    prepare_environment(simulator=graph.SIMULATOR.name in nodes, own_domain=False)
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    nodes = [node for process in processes for node in process.nodes]
-    with running(processes, logs) as supervisor, Client(namespace) as client:
+    with running(processes, logs) as supervisor, Client(processes[0].namespace) as client:
 
         def check() -> None:
             supervisor.check()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
@@ -16,6 +17,7 @@ from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.types import VlaError
 
 LONGEST_SHUTDOWN = 10.0  # seconds a node may take; a brake takes less than one
+ONE_WISH = 2.0  # seconds in which further signals say the same again
 
 
 def run(makers: Sequence[Callable[[], VlaNode]], args: Sequence[str] | None = None) -> int:
@@ -52,12 +54,21 @@ def run(makers: Sequence[Callable[[], VlaNode]], args: Sequence[str] | None = No
 
 
 def _on_signals(ended: threading.Event) -> None:
-    signals = (signal.SIGINT, signal.SIGTERM)
+    """Set the flag at the first signal; one that comes late ends a process that hangs.
 
-    def end(_number: int, _frame: object) -> None:
+    Ctrl-C reaches a node twice where a launch system passes it on that the terminal has sent already, and more often
+    from a person in a hurry: none of them may cut the brake short.
+    """
+    first: list[float] = []
+
+    def end(number: int, _frame: object) -> None:
+        now = time.monotonic()
+        if first and now - first[0] > ONE_WISH:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        if not first:
+            first.append(now)
         ended.set()
-        for each in signals:
-            signal.signal(each, signal.SIG_DFL)  # a second one ends a process that hangs
 
-    for each in signals:
+    for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, end)

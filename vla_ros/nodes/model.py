@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from sensor_msgs.msg import Image
 
-from vla_ros.bundle import Bundle, Manifest, load_bundle
+from vla_ros.bundle import Bundle, load_bundle
+from vla_ros.manifest import Manifest
 from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.nodes.parameters import Setting
 from vla_ros.paths import bundle_directory

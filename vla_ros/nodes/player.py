@@ -172,6 +172,7 @@ def wait_for_nodes(client: Client, player: Player, check: Callable[[], None]) ->
     client.wait_active([node.name for node in MODEL_NODES], START_TIMEOUT, check)
     client.require(player.is_heard, START_TIMEOUT, 'not all topics of the bag found a listener', check)
     client.require(client.is_heard, START_TIMEOUT, 'nobody listens to instructions', check)
+    client.enable(False)  # as it is; the service is found now, and not while the bag plays
 
 
 def main() -> int:

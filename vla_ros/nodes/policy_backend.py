@@ -10,7 +10,7 @@ from sensor_msgs.msg import Image
 
 from vla_ros.action.remote.policy import RemotePolicy, open_policy
 from vla_ros.action.remote.policy_file import load_policy_file
-from vla_ros.bundle import Manifest
+from vla_ros.manifest import Manifest
 from vla_ros.nodes import qos
 from vla_ros.nodes.image_messages import image_from_message
 from vla_ros.nodes.lifecycle import VlaNode

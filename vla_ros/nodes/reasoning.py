@@ -15,7 +15,7 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
 from vla_ros.action.guard import GuardSettings
-from vla_ros.bundle import HandSpec
+from vla_ros.manifest import HandSpec
 from vla_ros.nodes import qos
 from vla_ros.nodes.backends import BACKEND_SETTINGS, make_reasoner
 from vla_ros.nodes.illustration import Illustration

@@ -39,8 +39,6 @@ RESTS_WITHIN = 3.0
 """Simulated seconds from a switch until the arm is at rest."""
 PLANS = 3
 """Trajectories that show that an arm which is told to go goes."""
-SPEED_OVER = 0.2
-"""Seconds over which a speed is taken: an arm that leans on something may tremble by a milliradian without end."""
 STANDS_STILL = 60.0
 """Seconds of the wall after which simulated time that does not go on never will."""
 SAMPLE_EVERY = 1.0
@@ -144,8 +142,7 @@ class Person:
         self._client, self._look = client, look
         self._stage = Stage(client, look)
         self._plans = 0
-        self._speeds: deque[tuple[float, float]] = deque(maxlen=1000)
-        self._places: deque[tuple[float, DoubleArray]] = deque(maxlen=1000)
+        self._motion: deque[tuple[float, DoubleArray, DoubleArray]] = deque(maxlen=1000)
         client.hear(JointTrajectory, 'joint_trajectory', self._on_plan, qos.COMMAND)
         client.hear(JointState, 'joint_states', self._on_joints, qos.JOINT_STATES_IN)
 
@@ -232,20 +229,19 @@ class Person:
         return [d for _, d in self._client.state.decisions if d.instruction == act.heard]
 
     def _rests_since(self, began: float) -> bool:
-        seen = np.array([row for row in self._speeds if row[0] >= began]).reshape(-1, 2)
-        return rest_time(seen[:, 0], seen[:, 1]) is not None
+        seen = [row for row in self._motion if row[0] >= began]
+        if not seen:
+            return False
+        times, positions, velocities = (np.array(column) for column in zip(*seen))
+        return rest_time(times, positions, velocities) is not None
 
     def _on_plan(self, _message: JointTrajectory) -> None:
         self._plans += 1
 
     def _on_joints(self, message: JointState) -> None:
-        now, places = nanoseconds(message.header.stamp) / NANOSECONDS, np.array(message.position)
-        self._places.append((now, places))
-        while len(self._places) > 2 and self._places[1][0] <= now - SPEED_OVER:
-            self._places.popleft()
-        before, there = self._places[0]
-        if now > before and len(there) == len(places):
-            self._speeds.append((now, float(np.abs(places - there).max()) / (now - before)))
+        now, positions = nanoseconds(message.header.stamp) / NANOSECONDS, np.array(message.position)
+        told = len(message.velocity) == len(positions)
+        self._motion.append((now, positions, np.array(message.velocity) if told else positions + np.inf))
 
 
 def _died(supervisor: Supervisor) -> str:

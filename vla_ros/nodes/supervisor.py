@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from vla_ros.process import PATIENCE
 from vla_ros.types import VlaError
 
 DOMAINS = range(1, 100)
 """ROS domains whose ports lie below those that Linux gives to clients."""
-PATIENCE = (12.0, 3.0)
-"""Seconds after SIGINT until SIGTERM, and after SIGTERM until SIGKILL. Nodes brake the arm first."""
 TAIL = 3  # lines of a dead process's log that are repeated
 
 

@@ -22,12 +22,20 @@ def look(namespace: str | None, seconds: float) -> tuple[StatusView, StatusView]
 
     Args:
         namespace: None is every one, and decisions of the root.
-        seconds: the longest to wait for the first word; after it, all have time for one of theirs.
+        seconds: the longest to wait for the first word; after it all have time for one of theirs, until nobody new is
+            heard: discovery finds some processes seconds after others.
     """
     prepare_environment(simulator=False, own_domain=False)
     with Client(namespace or '') as client:
-        if client.wait(lambda: bool(view_of(client.state, namespace).told), seconds):
-            client.wait(lambda: False, ROUND)
+        heard: set[str] = set()
+
+        def is_somebody_new() -> bool:
+            return not heard >= {*view_of(client.state, namespace).nodes()}
+
+        waits = seconds
+        while client.wait(is_somebody_new, waits):
+            heard |= {*view_of(client.state, namespace).nodes()}
+            waits = ROUND
         return view_of(client.state, namespace), view_of(client.state)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from vla_ros.bundle import Bundle, CameraSpec
+from vla_ros.bundle import Bundle
+from vla_ros.manifest import CameraSpec
 from vla_ros.perception.resize import resize
 from vla_ros.runtime import open_session
 from vla_ros.types import FloatArray, Frame, ImageArray, VisualTokens, VlaError, require_shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from vla_ros.bundle import CameraSpec
+from vla_ros.manifest import CameraSpec
 from vla_ros.types import ImageArray
 
 

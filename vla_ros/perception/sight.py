@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vla_ros.bundle import CameraSpec
+from vla_ros.manifest import CameraSpec
 from vla_ros.perception.blank import require_contrast
 from vla_ros.perception.rectify import Rectifier
 from vla_ros.perception.resize import resize

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from vla_ros.bundle import Manifest
+from vla_ros.manifest import Manifest
 from vla_ros.reasoning import trace
 from vla_ros.reasoning.subtask import PLACES, from_words, in_words
 from vla_ros.types import Decision, Situation, Subtask, Verdict, VlaError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vla_ros.bundle import HandSpec
+from vla_ros.manifest import HandSpec
 from vla_ros.types import Decision, Place, Situation, Verdict
 
 

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from vla_ros.paths import share_directory
 from vla_ros.reasoning.answer import Form
 from vla_ros.reasoning.prompt import plain
-from vla_ros.strict_yaml import read_yaml
+from vla_ros.strict_yaml import read_typed
 from vla_ros.types import Situation, VlaError
 
 LARGEST = 65_536  # bytes of a file
@@ -75,12 +75,7 @@ def load_prompt(name: str) -> PromptFile:
     path = folder / f'{name}.yaml' if name in known else Path(name).expanduser()
     if not name or not path.is_file():
         raise VlaError(f'prompt: expected one of {known} or the path of a YAML file, found {name!r}')
-    try:
-        return PromptFile.model_validate(read_yaml(path, LARGEST))
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        key = '.'.join(str(part) for part in first['loc']) or 'prompt'
-        raise VlaError(f'{path}: {key}: {first["msg"].removeprefix("Value error, ")}') from error
+    return read_typed(path, LARGEST, PromptFile)
 
 
 def _require(text: str, allowed: set[str], needed: Sequence[str]) -> str:

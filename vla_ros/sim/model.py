@@ -8,7 +8,8 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
-from vla_ros.sim.scene import CameraOffset, Scene, SceneObject, Vector3
+from vla_ros.sim.looks import CameraOffset, Vector3
+from vla_ros.sim.scene import Scene, SceneObject
 from vla_ros.types import DoubleArray
 
 ROBOT_FILE = Path(__file__).parent / 'assets' / 'so101.xml'

@@ -1,4 +1,4 @@
-"""What stands on the table, how it is lit and how the cameras are mounted: sampled from a seed, then frozen.
+"""A scene: what stands on the table, and how it all looks; sampled from a seed, then frozen.
 
 World frame: x forward from the robot's base, y left, z up, origin on the table under the base. Metres and radians.
 """
@@ -12,9 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vla_ros.types import DoubleArray, VlaError
-
-Vector3 = tuple[float, float, float]
+from vla_ros.sim.looks import (
+    CameraOffset,
+    Light,
+    Tabletop,
+    Vector3,
+    draw_floor,
+    draw_lights,
+    draw_offset,
+    draw_table,
+)
+from vla_ros.types import VlaError
 
 PAN_AXIS_X = 0.0388353
 """The vertical axis of shoulder_pan stands here on the x axis; reach is measured from it."""
@@ -78,41 +86,6 @@ class SceneObject:
 
 
 @dataclass(frozen=True)
-class Light:
-    """Directional light: unit ``direction`` towards the light, linear ``colour`` (strength included)."""
-
-    direction: Vector3
-    colour: Vector3
-
-
-@dataclass(frozen=True)
-class Tabletop:
-    """The table's two tones and how they alternate.
-
-    Attributes:
-        pattern: 'plain', 'planks' (stripes with an offset), 'checker' or 'cloth' (a grid of thin lines).
-        tones: the two colours.
-        scale: width of a stripe or of a square in metres.
-        angle: rotation of the pattern about z.
-        offset: shift of the pattern in metres.
-    """
-
-    pattern: str
-    tones: tuple[Vector3, Vector3]
-    scale: float
-    angle: float
-    offset: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class CameraOffset:
-    """How far a camera is from where it should be: translation in metres and rotation vector, both in its own frame."""
-
-    translation: Vector3 = (0.0, 0.0, 0.0)
-    rotation: Vector3 = (0.0, 0.0, 0.0)
-
-
-@dataclass(frozen=True)
 class Scene:
     """Everything that differs from one episode to the next. The first light is the brightest and casts the shadows."""
 
@@ -171,16 +144,16 @@ def sample_scene(
         _make_object(looks, colour, shape, place, float(yaw), randomise)
         for (colour, shape), place, yaw in zip(names, places, yaws)
     )
-    lights, ambient = _draw_lights(looks, randomise)
+    lights, ambient = draw_lights(looks, randomise)
     return Scene(
         seed=seed,
         objects=objects,
         lights=lights,
         ambient=ambient,
-        table=_draw_table(looks, randomise),
-        floor=_draw_floor(looks, randomise),
-        front_camera=_draw_offset(looks, 0.010 * randomise, math.radians(1.0) * randomise),
-        wrist_camera=_draw_offset(looks, 0.002 * randomise, math.radians(1.0) * randomise),
+        table=draw_table(looks, randomise),
+        floor=draw_floor(looks, randomise),
+        front_camera=draw_offset(looks, 0.010 * randomise, math.radians(1.0) * randomise),
+        wrist_camera=draw_offset(looks, 0.002 * randomise, math.radians(1.0) * randomise),
     )
 
 
@@ -259,54 +232,3 @@ def _make_object(
     return SceneObject(
         f'{colour} {shape}', colour, shape, position, yaw, radius, height, (red, green, blue, 1.0)
     )
-
-
-def _draw_lights(rng: np.random.Generator, randomise: float) -> tuple[tuple[Light, ...], Vector3]:
-    """A key light from above, a weak fill light from the other side and an ambient term, of one colour temperature."""
-    warmth = 0.07 * randomise * rng.uniform(-1, 1)
-    tint = np.array([1 + warmth, 1.0, 1 - warmth])
-    azimuth = math.radians(-60.0) + math.pi * randomise * rng.uniform(-1, 1)
-    elevation = math.radians(58.0 + 17.0 * randomise * rng.uniform(-1, 1))
-    key = 0.52 * (1 + 0.25 * randomise * rng.uniform(-1, 1))
-    fill = 0.16 * (1 + 0.5 * randomise * rng.uniform(-1, 1))
-    ambient = 0.42 * (1 + 0.15 * randomise * rng.uniform(-1, 1))
-    directions = (_direction(azimuth, elevation), _direction(azimuth + 2.5, math.radians(30.0)))
-    lights = tuple(Light(d, _vector(tint * s)) for d, s in zip(directions, (key, fill)))
-    return lights, _vector(tint * ambient)
-
-
-def _draw_table(rng: np.random.Generator, randomise: float) -> Tabletop:
-    """A low-saturation tone, never as vivid as an object, and a second one near it."""
-    nominal = (0.085, 0.28, 0.72)
-    hue = nominal[0] + randomise * (rng.uniform(0.0, 1.0) if rng.random() < 0.3 else rng.uniform(-0.03, 0.05))
-    saturation = nominal[1] * (1 + randomise * rng.uniform(-1.0, 0.15))
-    value = nominal[2] + 0.18 * randomise * rng.uniform(-1.6, 1)
-    contrast = 0.06 + 0.05 * randomise * rng.uniform(-1, 1)
-    first = colorsys.hsv_to_rgb(hue % 1.0, saturation, value)
-    second = colorsys.hsv_to_rgb((hue + 0.01) % 1.0, saturation, value * (1 - contrast))
-    patterns = ('plain', 'planks', 'checker', 'cloth')
-    pattern = patterns[int(rng.integers(4))] if rng.random() < randomise else 'planks'
-    scale = 0.075 * float(np.exp(0.7 * randomise * rng.uniform(-1, 1)))
-    offset = rng.uniform(-0.1, 0.1, 2) * randomise
-    angle = math.pi / 2 * randomise * float(rng.uniform(-1, 1))
-    return Tabletop(pattern, (first, second), scale, angle, (float(offset[0]), float(offset[1])))
-
-
-def _draw_floor(rng: np.random.Generator, randomise: float) -> Vector3:
-    tint = rng.uniform(-1, 1, 3)
-    return _vector(np.array([0.34, 0.36, 0.40]) * (1 + randomise * (0.35 * tint[0] + 0.06 * tint)))
-
-
-def _draw_offset(rng: np.random.Generator, translation: float, rotation: float) -> CameraOffset:
-    moved, turned = rng.uniform(-1, 1, 3), rng.uniform(-1, 1, 3)
-    return CameraOffset(_vector(moved * translation), _vector(turned * rotation))
-
-
-def _direction(azimuth: float, elevation: float) -> Vector3:
-    level = math.cos(elevation)
-    return (level * math.cos(azimuth), level * math.sin(azimuth), math.sin(elevation))
-
-
-def _vector(values: DoubleArray) -> Vector3:
-    x, y, z = (float(v) for v in values)
-    return (x, y, z)

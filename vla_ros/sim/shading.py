@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from vla_ros.sim.scene import Scene, Tabletop
+from vla_ros.sim.looks import Tabletop
+from vla_ros.sim.scene import Scene
 
 Array = npt.NDArray[np.float32]
 

@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from vla_ros.bundle import FORMAT, FileSpec, Manifest, sha256, write_manifest
+from vla_ros.bundle import sha256, write_manifest
+from vla_ros.manifest import FORMAT, FileSpec, Manifest
 from vla_ros.sim.expert import PERIOD
 from vla_ros.sim.model import JOINT_NAMES, REST_POSE
 from vla_ros.training import conversations, export, requests, stages, vision

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vla_ros.bundle import Manifest, load_bundle
+from vla_ros.bundle import load_bundle
+from vla_ros.manifest import Manifest
 from vla_ros.types import VlaError
 from vla_ros.viz.loss_chart import draw_losses
 from vla_ros.viz.markdown import markdown_table

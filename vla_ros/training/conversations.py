@@ -11,7 +11,7 @@ import numpy.typing as npt
 from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerFast
 
-from vla_ros.bundle import HandSpec
+from vla_ros.manifest import HandSpec
 from vla_ros.reasoning.progress import hand_word
 from vla_ros.reasoning.prompt import prompt
 from vla_ros.reasoning.trace import Circumstance, Request, decisive, write

@@ -16,8 +16,19 @@ from matplotlib.figure import Figure
 from vla_ros.evaluation.recording import Recording, commanded, measured
 from vla_ros.evaluation.segments import Ending, Segment
 from vla_ros.types import ImageArray
-from vla_ros.viz.colours import shade
-from vla_ros.viz.style import ACCENT, AMBER, EDGE, GREEN, JOINT_COLOURS, MUTED, PANEL, RED, TEXT, Colour
+from vla_ros.viz.colours import (
+    ACCENT,
+    AMBER,
+    EDGE,
+    GREEN,
+    JOINT_COLOURS,
+    MUTED,
+    PANEL,
+    RED,
+    TEXT,
+    Colour,
+    shade,
+)
 
 DPI = 100
 BANDS = {Ending.DONE: GREEN, Ending.REFUSED: RED, Ending.FAILED: RED, Ending.UNFINISHED: AMBER}

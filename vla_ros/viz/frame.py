@@ -12,26 +12,10 @@ from vla_ros.evaluation.recording import Recording, commanded, measured, resets
 from vla_ros.evaluation.segments import Ending, Segment, segments
 from vla_ros.reasoning import trace as traces
 from vla_ros.types import Decision, DoubleArray, ImageArray, Verdict
+from vla_ros.viz.colours import AMBER, BACKGROUND, EDGE, FAINT, GREEN, MUTED, RED, TEXT, Colour
 from vla_ros.viz.joint_chart import JointWindow, draw_joints, ranges_of
 from vla_ros.viz.overlay import draw_sightings, draw_target, enlarge
-from vla_ros.viz.style import (
-    AMBER,
-    BACKGROUND,
-    EDGE,
-    FAINT,
-    GREEN,
-    MUTED,
-    RED,
-    TEXT,
-    Box,
-    Colour,
-    panel,
-    paste,
-    pill,
-    shortened,
-    width_of,
-    write,
-)
+from vla_ros.viz.style import Box, panel, paste, pill, shortened, width_of, write
 from vla_ros.viz.trace_text import draw_trace
 
 SIZE = (1280, 720)

@@ -10,19 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from vla_ros.types import DoubleArray, ImageArray
-from vla_ros.viz.style import (
-    BACKGROUND,
-    EDGE,
-    FAINT,
-    JOINT_COLOURS,
-    MUTED,
-    PANEL,
-    TEXT,
-    Box,
-    Colour,
-    mixed,
-    write,
-)
+from vla_ros.viz.colours import BACKGROUND, EDGE, FAINT, JOINT_COLOURS, MUTED, PANEL, TEXT, Colour
+from vla_ros.viz.style import Box, mixed, write
 
 LEAST_RANGE = 0.5
 """A chart spans at least this many rad, so that a joint at rest looks at rest."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.markup import escape
 from rich.table import Table
 
 from vla_ros.bundle import Bundle
+
+START = 'start'
 
 
 def manifest_table(bundle: Bundle) -> Table:
@@ -39,8 +43,37 @@ def manifest_table(bundle: Bundle) -> Table:
         path = bundle.folder / file.path
         size = f'{path.stat().st_size / 2**20:.1f} MiB' if path.is_file() else 'missing'
         rows.append((f'file {key}', f'{file.path}, {size}, SHA-256 {file.sha256[:12]}...'))
-    rows += [(f'metric {key}', value) for key, value in manifest.metrics.items()]
-    rows += [(f'made by {key}', value) for key, value in manifest.provenance.items()]
+    rows += flat('metric', manifest.metrics)
+    for key, value in manifest.provenance.items():
+        about = f'made by {_words(key)}'
+        rows += flat(about, value) if isinstance(value, Mapping) else [(about, _text(value))]
     for key, value in rows:
         table.add_row(key, escape(str(value)))
     return table
+
+
+def flat(name: str, values: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Values in each other as rows of a name and a text; plain values that belong together stand in one row.
+
+    What a training started from is left out: that is the whole tale again, and stands in the manifest.
+    """
+    together = ', '.join(
+        f'{_words(key)} {_text(value)}'
+        for key, value in values.items()
+        if not isinstance(value, Mapping) and key != START
+    )
+    rows = [(name, together)] if together else []
+    for key, value in values.items():
+        if isinstance(value, Mapping) and key != START:
+            rows += flat(f'{name} {_words(key)}', value)
+    return rows
+
+
+def _words(key: str) -> str:
+    return key.replace('_', ' ')
+
+
+def _text(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return ', '.join(map(_text, value))
+    return f'{value:.4g}' if isinstance(value, float) else str(value)

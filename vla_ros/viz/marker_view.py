@@ -19,7 +19,8 @@ from PIL import Image, ImageDraw
 
 from vla_ros.evaluation.bag import decision_of, image_of
 from vla_ros.types import DoubleArray, ImageArray, VlaError
-from vla_ros.viz.style import BACKGROUND, MUTED, TEXT, write
+from vla_ros.viz.colours import BACKGROUND, MUTED, TEXT
+from vla_ros.viz.style import write
 from vla_ros.viz.trace_text import draw_trace
 
 WAY = '/visualise/path'

@@ -10,7 +10,8 @@ from PIL import Image, ImageDraw
 
 from vla_ros.reasoning.trace import Sighting
 from vla_ros.types import ImageArray
-from vla_ros.viz.style import ACCENT, GREEN, TEXT, Colour, font, width_of
+from vla_ros.viz.colours import ACCENT, GREEN, TEXT, Colour
+from vla_ros.viz.style import font, width_of
 
 TARGET_HALF_SIZE = 0.075
 """Half the edge of the target's box, as a share of the image's height."""

@@ -14,22 +14,11 @@ from vla_ros.evaluation.segments import Ending, Segment, segments
 from vla_ros.reasoning import trace as traces
 from vla_ros.types import Decision, ImageArray, VlaError
 from vla_ros.viz.charts import joint_overview, latency_chart
+from vla_ros.viz.colours import AMBER, BACKGROUND, GREEN, MUTED, RED, Colour
 from vla_ros.viz.frame import caption
 from vla_ros.viz.outside_view import OutsideView
 from vla_ros.viz.overlay import draw_sightings, draw_target, enlarge
-from vla_ros.viz.style import (
-    AMBER,
-    BACKGROUND,
-    GREEN,
-    MUTED,
-    RED,
-    Colour,
-    panel,
-    paste,
-    pill,
-    width_of,
-    write,
-)
+from vla_ros.viz.style import panel, paste, pill, width_of, write
 from vla_ros.viz.trace_text import draw_trace
 
 COLUMN, GAP, MARGIN = 456, 24, 24

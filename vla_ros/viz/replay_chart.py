@@ -17,8 +17,7 @@ from vla_ros.evaluation.replay.faults import Fault
 from vla_ros.evaluation.replay.outcome import Outcome
 from vla_ros.evaluation.replay.verdict import Verdict
 from vla_ros.types import VlaError
-from vla_ros.viz.colours import shade
-from vla_ros.viz.style import ACCENT, AMBER, BACKGROUND, EDGE, GREEN, MUTED, RED, TEXT
+from vla_ros.viz.colours import ACCENT, AMBER, BACKGROUND, EDGE, GREEN, MUTED, RED, TEXT, shade
 
 DPI = 100
 VERDICTS = {'go': GREEN, 'unsure': AMBER, 'refused': RED}

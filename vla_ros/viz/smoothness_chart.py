@@ -20,7 +20,7 @@ from vla_ros.evaluation.smoothness import run
 from vla_ros.paths import config_file
 from vla_ros.sim.model import JOINT_NAMES, TIME_STEP
 from vla_ros.types import VlaError
-from vla_ros.viz.style import JOINT_COLOURS
+from vla_ros.viz.colours import JOINT_COLOURS
 
 DPI = 110
 DELAY = 0.2  # seconds, of the runs that are drawn

@@ -20,8 +20,7 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 
 from vla_ros.types import VlaError
-from vla_ros.viz.colours import shade
-from vla_ros.viz.style import ACCENT, BACKGROUND, EDGE, JOINT_COLOURS, MUTED, PANEL, TEXT
+from vla_ros.viz.colours import ACCENT, BACKGROUND, EDGE, JOINT_COLOURS, MUTED, PANEL, TEXT, shade
 
 DPI = 100
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -25,6 +27,7 @@ from vla_ros.viz.status_view import (
 )
 from vla_ros.viz.trace_spans import spans
 
+GAP = 4  # columns between two tables
 LEVEL_COLOURS = {Level.OK: GREEN, Level.WARN: AMBER, Level.ERROR: RED, Level.STALE: RED}
 VERDICT_COLOURS = {Verdict.GO: GREEN, Verdict.UNSURE: AMBER, Verdict.REFUSED: RED}
 
@@ -38,20 +41,19 @@ def status_panel(view: StatusView) -> RenderableType:
         _decision(view),
         _nodes(view),
         _complaints(view),
-        _beside(
-            [
+        _Beside(
+            _stacked(
                 _table('arm', switches(view), ('value',)),
                 _table('inputs and outputs', streams(view), ('rate [Hz]', 'age [s]')),
-            ],
-            [
+            ),
+            _stacked(
                 _table('latencies', latencies(view), ('p50 [ms]', 'p99 [ms]', 'count')),
                 _table('refused', refusals(view), ('count',)),
-            ],
+            ),
         ),
         _table('more', others(view), ('value',)),
     ]
-    shown = [part for part in parts if part is not None]
-    return Panel(Group(*shown), title=_title(view), title_align='left', border_style=_style(ACCENT))
+    return Panel(_stacked(*parts), title=_title(view), title_align='left', border_style=_style(ACCENT))
 
 
 def _title(view: StatusView) -> str:
@@ -110,10 +112,26 @@ def _complaints(view: StatusView) -> RenderableType | None:
     return table
 
 
-def _beside(left: Sequence[Table | None], right: Sequence[Table | None]) -> Table:
-    grid = Table.grid(padding=(0, 4))
-    grid.add_row(*(Group(*(part for part in parts if part is not None)) for parts in (left, right)))
-    return grid
+@dataclass(frozen=True)
+class _Beside:
+    """Two parts next to each other where there is room for both, else one below the other."""
+
+    left: RenderableType
+    right: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        parts = (self.left, self.right)
+        widths = [Measurement.get(console, options, part).maximum for part in parts]
+        if sum(widths) + GAP > options.max_width:
+            yield from parts
+            return
+        grid = Table.grid(padding=(0, GAP))
+        grid.add_row(*parts)
+        yield grid
+
+
+def _stacked(*parts: RenderableType | None) -> Group:
+    return Group(*(part for part in parts if part is not None))
 
 
 def _table(title: str, rows: Sequence[Row], columns: Sequence[str]) -> Table | None:

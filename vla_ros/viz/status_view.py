@@ -14,6 +14,7 @@ STALE_AFTER = 3.0  # seconds: three reports were missed
 SWITCHES = ('enabled', 'stopped', 'dry run', 'moving', 'last brake', 'stitching')
 NODE_COLUMNS = ('lifecycle', 'execution providers', 'execution provider missing')
 _STREAM = re.compile(r'(?P<name>.+) (?P<what>rate \[Hz\]|age \[s\])')
+_ONE_BY_ONE = ' latest [ms]'  # of a latency: for programs, a person has its percentiles
 _LATENCY = re.compile(r'(?P<name>.+) (?P<what>p50 \[ms\]|p99 \[ms\]|count)')
 
 
@@ -108,7 +109,7 @@ def switches(view: StatusView) -> list[Row]:
 
 
 def others(view: StatusView) -> list[Row]:
-    """Every value that no other table shows, so that nothing is left out."""
+    """Every value that no other table shows, but for latencies one by one, which are for programs."""
     return [
         Row(node, key, {'value': value})
         for node, told in view.nodes().items()
@@ -116,6 +117,7 @@ def others(view: StatusView) -> list[Row]:
         if key not in (*SWITCHES, *NODE_COLUMNS)
         and not (_STREAM.fullmatch(key) or _LATENCY.fullmatch(key))
         and not key.startswith('refused ')
+        and not key.endswith(_ONE_BY_ONE)
     ]
 
 

@@ -10,18 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from vla_ros.types import ImageArray
-from vla_ros.viz.colours import ACCENT as ACCENT
-from vla_ros.viz.colours import AMBER as AMBER
-from vla_ros.viz.colours import BACKGROUND as BACKGROUND
-from vla_ros.viz.colours import EDGE as EDGE
-from vla_ros.viz.colours import FAINT as FAINT
-from vla_ros.viz.colours import GREEN as GREEN
-from vla_ros.viz.colours import JOINT_COLOURS as JOINT_COLOURS
-from vla_ros.viz.colours import MUTED as MUTED
-from vla_ros.viz.colours import PANEL as PANEL
-from vla_ros.viz.colours import RED as RED
-from vla_ros.viz.colours import TEXT as TEXT
-from vla_ros.viz.colours import Colour as Colour
+from vla_ros.viz.colours import BACKGROUND, EDGE, MUTED, PANEL, TEXT, Colour
 
 FONT_FILES = {
     'regular': 'DejaVuSans.ttf',

@@ -6,15 +6,8 @@ from dataclasses import replace
 
 from PIL import ImageDraw
 
-from vla_ros.viz.style import (
-    ACCENT,
-    PANEL,
-    TEXT,
-    Box,
-    mixed,
-    width_of,
-    write,
-)
+from vla_ros.viz.colours import ACCENT, PANEL, TEXT
+from vla_ros.viz.style import Box, mixed, width_of, write
 from vla_ros.viz.trace_spans import Span, spans
 
 CURSOR = '▌'

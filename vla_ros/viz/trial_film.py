@@ -16,7 +16,8 @@ from vla_ros.sim.cameras import Camera
 from vla_ros.sim.poses import world_of
 from vla_ros.sim.world import World
 from vla_ros.types import NANOSECONDS, ImageArray
-from vla_ros.viz.style import ACCENT, BACKGROUND, GREEN, MUTED, RED, TEXT, paste, shortened, write
+from vla_ros.viz.colours import ACCENT, BACKGROUND, GREEN, MUTED, RED, TEXT
+from vla_ros.viz.style import paste, shortened, write
 from vla_ros.viz.video import write_video
 
 RATE = 20  # frames a second

@@ -12,7 +12,7 @@ from vla_ros.action.remote.errors import ServerError
 from vla_ros.action.remote.link import Asked, Link
 from vla_ros.action.remote.mapping import joint_targets, state_vector
 from vla_ros.action.remote.policy_file import PolicyFile, require_mappable
-from vla_ros.bundle import ChunkSpec, Manifest
+from vla_ros.manifest import ChunkSpec, Manifest
 from vla_ros.types import (
     ActionChunk,
     DoubleArray,

@@ -10,11 +10,11 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from vla_ros.bundle import Manifest
+from vla_ros.manifest import Manifest
 from vla_ros.paths import share_directory
-from vla_ros.strict_yaml import read_yaml
+from vla_ros.strict_yaml import read_typed
 from vla_ros.types import VlaError
 
 LARGEST_FILE = 100_000  # bytes
@@ -148,13 +148,7 @@ def load_policy_file(policy: str) -> PolicyFile:
         raise VlaError(
             f"parameter 'policy': expected one of {names} or the path of a policy's .yaml, found {policy!r}"
         )
-    content = read_yaml(path, LARGEST_FILE)
-    try:
-        file = PolicyFile.model_validate(content)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        key = '.'.join(str(part) for part in problem['loc']) or 'policy'
-        raise VlaError(f'{path}: {key}: {problem["msg"].removeprefix("Value error, ")}') from error
+    file = read_typed(path, LARGEST_FILE, PolicyFile)
     if file.name != path.stem:
         raise VlaError(f'{path}: name: expected {path.stem!r}, as its file is called, found {file.name!r}')
     return file

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from vla_ros.action.guard import GuardSettings
-from vla_ros.bundle import HandSpec
 from vla_ros.evaluation.replay.agenda import Agenda, SimulatedWorker
 from vla_ros.evaluation.replay.model import Model
 from vla_ros.evaluation.replay.outcome import Refused
@@ -30,6 +29,7 @@ from vla_ros.evaluation.replay.stream import (
     Unreadable,
 )
 from vla_ros.evaluation.replay.timing import ReplayTiming
+from vla_ros.manifest import HandSpec
 from vla_ros.perception.intake import Intake
 from vla_ros.perception.rate_gate import RateGate
 from vla_ros.perception.rectify import Rectifier

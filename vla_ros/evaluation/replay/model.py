@@ -12,8 +12,9 @@ from vla_ros.action.frozen import MAX_UNSEEN_MOTION
 from vla_ros.action.limits import load_limits
 from vla_ros.action.planner import Planner
 from vla_ros.action.settings import action_parameters, node_parameters, planner_settings
-from vla_ros.bundle import MANIFEST, CameraSpec, HandSpec, load_bundle, sha256
+from vla_ros.bundle import MANIFEST, load_bundle, sha256
 from vla_ros.graph import PARAMETERS_FILE
+from vla_ros.manifest import CameraSpec, HandSpec
 from vla_ros.paths import config_file
 from vla_ros.perception.blank import LEAST_CONTRAST
 from vla_ros.perception.encoder import Encoder

@@ -58,6 +58,17 @@ class _Episode:
         return int(self.table.num_rows)
 
 
+def require_room(folder: Path) -> None:
+    """Refuse to begin a dataset that could not be written.
+
+    Raises:
+        VlaError: a package is missing, or there is something in the folder.
+    """
+    parquet(), pyav()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise VlaError(f'{folder}: expected a new or an empty folder for the dataset, found something in it')
+
+
 class DatasetWriter:
     """Writes one dataset into a new folder. A context manager, at whose end all finished episodes are there.
 
@@ -76,9 +87,7 @@ class DatasetWriter:
         Raises:
             VlaError: a package is missing, or there is something in the folder.
         """
-        parquet(), pyav()
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise VlaError(f'{folder}: expected a new or an empty folder for the dataset, found something in it')
+        require_room(folder)
         for name, (height, width) in spec.cameras.items():
             if height < 2 or width < 2 or height % 2 or width % 2:
                 raise VlaError(

@@ -44,7 +44,12 @@ class Info:
     def number(self, key: str, least: int) -> int:
         """A whole number."""
         found = self._content.get(key)
-        if isinstance(found, bool) or not isinstance(found, (int, float)) or found != int(found) or found < least:
+        if (
+            isinstance(found, bool)
+            or not isinstance(found, (int, float))
+            or found != int(found)
+            or found < least
+        ):
             self.refuse(key, f'expected a whole number of at least {least}, found {found!r}')
         return int(found)  # type: ignore[arg-type]
 

@@ -52,9 +52,7 @@ class Place:
 
     def path(self, folder: Path, template: str, video_key: str = '') -> Path:
         """The file itself."""
-        return folder / template.format(
-            chunk_index=self.chunk, file_index=self.file, video_key=video_key
-        )
+        return folder / template.format(chunk_index=self.chunk, file_index=self.file, video_key=video_key)
 
 
 def features(spec: RecordingSpec, video: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -49,6 +49,7 @@ class DatasetReader:
     Attributes:
         spec: what all frames share; its joints in the order of the mapping's state.
         episodes: all of them.
+        mapping: what its numbers mean.
     """
 
     def __init__(self, folder: Path, mapping: DatasetMapping | None = None) -> None:
@@ -61,18 +62,18 @@ class DatasetReader:
             VlaError: it is not of this version, or something is missing or wrong, with key, expected and found.
         """
         info = Info(folder)
-        self._mapping = mapping or info.own_mapping()
+        self.mapping = mapping or info.own_mapping()
         self._names = {vector: info.require_columns(vector) for vector in self._vectors}
-        cameras = {entry.camera: info.picture_size(entry.key) for entry in self._mapping.cameras}
-        self._video_keys = {entry.camera: entry.key for entry in self._mapping.cameras}
-        self.spec = RecordingSpec(info.fps, self._mapping.state.joints, cameras, info.robot)
+        cameras = {entry.camera: info.picture_size(entry.key) for entry in self.mapping.cameras}
+        self._video_keys = {entry.camera: entry.key for entry in self.mapping.cameras}
+        self.spec = RecordingSpec(info.fps, self.mapping.state.joints, cameras, info.robot)
         self._tasks = tables.read_tasks(folder / layout.TASKS) if info.episodes else {}
         self.episodes = tuple(_episodes(folder, info, list(self._video_keys.values())))
         self._cached: tuple[Path, Any] | None = None
 
     @property
     def _vectors(self) -> tuple[Vector, Vector]:
-        return self._mapping.state, self._mapping.action
+        return self.mapping.state, self.mapping.action
 
     def numbers(self, episode: int) -> Numbers:
         """All numbers of an episode.
@@ -96,7 +97,9 @@ class DatasetReader:
         if unknown:
             raise VlaError(f'{where}: task_index: expected one of {layout.TASKS}, found {unknown[0]}')
         state, action = (self._in_radians(table, vector, where) for vector in self._vectors)
-        return Numbers(state, action, tuple(self._tasks[number] for number in counters['task_index'].tolist()))
+        return Numbers(
+            state, action, tuple(self._tasks[number] for number in counters['task_index'].tolist())
+        )
 
     def images(self, episode: int, camera: str, frames: Sequence[int]) -> Iterator[ImageArray]:
         """The pictures (height, width, 3) of increasing ``frames`` of an episode, decoded as they are asked for.
@@ -122,7 +125,9 @@ class DatasetReader:
         numbers = self.numbers(episode)
         images = {camera: next(self.images(episode, camera, [index])) for camera in self.spec.cameras}
         if not 0 <= index < len(numbers.tasks):
-            raise VlaError(f'frame: expected 0 to {len(numbers.tasks) - 1} of episode {episode}, found {index}')
+            raise VlaError(
+                f'frame: expected 0 to {len(numbers.tasks) - 1} of episode {episode}, found {index}'
+            )
         return RecordedFrame(
             images, numbers.state[index], numbers.action[index], index / self.spec.fps, numbers.tasks[index]
         )

@@ -74,9 +74,7 @@ class RecordingSpec:
         for name, image in frame.images.items():
             expected = (*self.cameras[name], 3)
             if image.shape != expected or image.dtype != np.uint8:
-                raise VlaError(
-                    f'image {name}: expected uint8 {expected}, found {image.dtype} {image.shape}'
-                )
+                raise VlaError(f'image {name}: expected uint8 {expected}, found {image.dtype} {image.shape}')
         for key, values in (('state', frame.state), ('action', frame.action)):
             if values.shape != (len(self.joints),):
                 raise VlaError(f'{key}: expected {len(self.joints)} numbers, found shape {values.shape}')

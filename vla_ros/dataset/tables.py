@@ -76,7 +76,9 @@ def write_tasks(path: Path, tasks: Sequence[str]) -> None:
         ],
         'pandas_version': '2.0.0',
     }
-    table = pa.table({TASK_INDEX: pa.array(range(len(tasks)), pa.int64()), TASK: pa.array(tasks, pa.string())})
+    table = pa.table(
+        {TASK_INDEX: pa.array(range(len(tasks)), pa.int64()), TASK: pa.array(tasks, pa.string())}
+    )
     with replacing(path) as unfinished:
         parquet().write_table(table.replace_schema_metadata({'pandas': json.dumps(said)}), unfinished)
 
@@ -90,9 +92,7 @@ def read_tasks(path: Path) -> dict[int, str]:
     table = read_table(path)
     words = next((name for name in (TASK, UNNAMED) if name in table.column_names), None)
     if words is None or TASK_INDEX not in table.column_names:
-        raise VlaError(
-            f'{path}: expected columns {TASK} and {TASK_INDEX}, found {table.column_names[:20]}'
-        )
+        raise VlaError(f'{path}: expected columns {TASK} and {TASK_INDEX}, found {table.column_names[:20]}')
     return dict(zip(table[TASK_INDEX].to_pylist(), map(str, table[words].to_pylist())))
 
 
@@ -131,7 +131,9 @@ def matrix(column: Any, width: int, where: str) -> DoubleArray:
         raise VlaError(f'{where}: expected lists of {width} float32, found {kind}')
     values = np.asarray(column.combine_chunks().flatten().to_numpy(zero_copy_only=False), np.float64)
     if column.null_count or values.size != width * len(column):
-        raise VlaError(f'{where}: expected {width} numbers in each of {len(column)} rows, found {values.size}')
+        raise VlaError(
+            f'{where}: expected {width} numbers in each of {len(column)} rows, found {values.size}'
+        )
     return values.reshape(-1, width)
 
 

@@ -1,7 +1,8 @@
 """Pictures of an episode as H.264 in mp4, put behind each other, and found again by their number.
 
 H.264 with a key frame every other picture: every player, browser and decoder of LeRobot reads it, two cores encode it
-while a robot records, and a picture is found by decoding two. LeRobot's own default, AV1, is smaller, and read here too.
+while a robot records, and a picture is found by decoding two. LeRobot's own default, AV1, is smaller; it is read here,
+too.
 """
 
 from __future__ import annotations
@@ -102,7 +103,9 @@ def pictures(path: Path, numbers: Sequence[int], fps: float) -> Iterator[ImageAr
             if not container.streams.video:
                 raise VlaError(f'{path}: expected a video, found none in it')
             stream = container.streams.video[0]
-            stream.thread_type = 'NONE'  # one after the other; threads of a decoder only wait for each other here
+            stream.thread_type = (
+                'NONE'  # one after the other; threads of a decoder only wait for each other here
+            )
             container.seek(
                 max(0, round(Fraction(wanted[0]) / Fraction(fps) / stream.time_base) - 1),
                 backward=True,

@@ -100,7 +100,9 @@ class WritingThread:
 class DatasetRecorder(Node):
     """Hears joint states, cameras, plans and instructions. Commands nothing."""
 
-    def __init__(self, session: RecordingSession, settings: SessionSettings, *, compressed: bool, **options: Any):
+    def __init__(
+        self, session: RecordingSession, settings: SessionSettings, *, compressed: bool, **options: Any
+    ):
         super().__init__(NODE_NAMES[OBSERVER], **options)
         self._session, self._names = session, settings.joints
         listen = self.create_subscription

@@ -1,8 +1,8 @@
 """When an episode of a recording begins and ends, and what a frame of it is. No ROS in here, and no files.
 
-An episode is one order: it begins with an instruction, or with a plan that moves the arm while it is known what is to be
-done, and ends with the next instruction, an empty one, or when the arm has been still for a while. One in which nothing
-moved shows nothing, and is dropped. The clock is that of the joint states.
+An episode is one order: it begins with an instruction, or with a plan that moves the arm while it is known what is to
+be done, and ends with the next instruction, an empty one, or when the arm has been still for a while. One in which
+nothing moved shows nothing, and is dropped. The clock is that of the joint states.
 """
 
 from __future__ import annotations

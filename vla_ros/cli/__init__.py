@@ -1,4 +1,4 @@
-"""The command line: ``vla_ros demo | run | say | status | inspect | replay | record | dataset | train | export | eval``."""
+"""The command line: ``vla_ros demo | run | say | status | inspect | replay | record | dataset | train | eval`` ..."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `lerobot` package's own loader opens what we wrote, and we train on what it wrote. scripts/check_lerobot.sh runs it."""
+"""The lerobot package loads what we wrote, and we train on what it wrote; scripts/check_lerobot.sh runs this."""
 
 from __future__ import annotations
 

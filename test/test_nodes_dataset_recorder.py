@@ -17,7 +17,7 @@ pytest.importorskip('pyarrow')
 pytest.importorskip('av')
 
 from node_graph import PATIENCE, Graph
-from sensor_msgs.msg import Image, JointState
+from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMessage
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -58,14 +59,16 @@ def recording(ros_domain: int, tmp_path: Path):
 
 
 class Arm:
-    """Publishes as a robot does, by a clock of its own: nobody waits for time to pass."""
+    """Publishes at a robot's rate; what a busy machine loses must not matter to what is kept."""
 
     def __init__(self, graph: Graph) -> None:
+        self._rate = threading.Event()
         self._graph, self._now, self._position = graph, 100 * NANOSECONDS, 0.0
 
     def run(self, steps: int, speed: float) -> None:
         """Steps of 50 ms; every other one has pictures."""
         for step in range(steps):
+            self._rate.wait(0.05)
             self._now += NANOSECONDS // 20
             if step % 2 == 0:
                 for camera, size in (('front', 64), ('wrist', 32)):
@@ -91,9 +94,9 @@ def test_given_a_robot_that_follows_an_order_when_ctrl_c_comes_then_the_episode_
     arm.run(2, 0.0)
     graph.say(String(data='lift the cube'), 'instruction', qos.LATCHED)
     arm.run(1, 0.0)
-    arm.plan()
-    for _ in range(5):
-        arm.run(8, 0.5)
+    for _ in range(4):
+        arm.plan()
+        arm.run(10, 0.5)
     recording.send_signal(signal.SIGINT)
     said, _ = recording.communicate(timeout=PATIENCE)
 
@@ -106,7 +109,7 @@ def test_given_a_robot_that_follows_an_order_when_ctrl_c_comes_then_the_episode_
     numbers = reader.numbers(0)
     assert reader.spec.joints == JOINTS
     assert reader.spec.cameras == {'front': (64, 64), 'wrist': (32, 32)}
-    assert set(numbers.tasks) <= {'lift the cube', 'tidy up'}
+    assert set(numbers.tasks) == {'lift the cube'}
     steps = np.diff(numbers.state[:, 0])
     assert steps.min() > -1e-6
     assert steps.max() <= 0.5 / FPS + 1e-6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from vla_ros.dataset.layout import ACTION, COUNTERS, IMAGES, INFO, STATE, UNIT, VERSION, read_json
 from vla_ros.dataset.mapping import DatasetMapping, Vector, in_radians
@@ -37,7 +37,7 @@ class Info:
         for name, dtype in COUNTERS.items():
             self.require_dtype(name, (dtype,))
 
-    def refuse(self, key: str, sentence: str) -> None:
+    def refuse(self, key: str, sentence: str) -> NoReturn:
         """Raise VlaError about a key."""
         raise VlaError(f'{self.path}: {key}: {sentence}')
 

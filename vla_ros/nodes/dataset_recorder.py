@@ -102,13 +102,13 @@ class DatasetRecorder(Node):
 
     def __init__(
         self, session: RecordingSession, settings: SessionSettings, *, compressed: bool, **options: Any
-    ):
+    ) -> None:
         super().__init__(NODE_NAMES[OBSERVER], **options)
         self._session, self._names = session, settings.joints
         listen = self.create_subscription
         listen(JointState, 'joint_states', self._on_joints, qos.JOINT_STATES_IN)
         listen(JointTrajectoryMessage, COMMANDS, self._on_plan, qos.COMMAND)
-        listen(String, WORDS, lambda message: session.on_words(message.data), qos.LATCHED)
+        listen(String, WORDS, self._on_words, qos.LATCHED)
         for camera in settings.cameras:
             topic = f'camera/{camera}/image_raw'
             hear = partial(self._on_picture, camera)
@@ -132,6 +132,9 @@ class DatasetRecorder(Node):
             self._session.counts[str(error)] += 1
             return
         self._session.on_plan(plan, nanoseconds(message.header.stamp))
+
+    def _on_words(self, message: String) -> None:
+        self._session.on_words(message.data)
 
     def _on_picture(self, camera: str, message: Any) -> None:
         decode = image_from_message if isinstance(message, Image) else image_from_compressed

@@ -8,7 +8,7 @@ nothing moved shows nothing, and is dropped. The clock is that of the joint stat
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -65,6 +65,37 @@ class SessionSettings:
     slop: float = 0.03
 
 
+class _Episode:
+    """The episode that is under way.
+
+    Attributes:
+        waiting: frames for whose moments the joints are not known yet.
+        still, since: where the joints were when they last moved, and when that was (ns).
+        moved: since the episode began. frames: given to the sink. seen: stamp (ns) of the newest pictures.
+    """
+
+    def __init__(self, fps: int, newest: JointSample | None) -> None:
+        self.grid: FrameGrid[tuple[Picture, ...]] = FrameGrid(fps)
+        self.waiting: list[Due[tuple[Picture, ...]]] = []
+        self.still = None if newest is None else newest.positions
+        self.since = 0 if newest is None else newest.stamp
+        self.seen: int | None = None
+        self.moved, self.frames = False, 0
+        self._decoded: tuple[tuple[Picture, ...], list[ImageArray]] | None = None
+
+    def feel(self, sample: JointSample) -> None:
+        """Look whether the joints have moved."""
+        if self.still is None or np.abs(sample.positions - self.still).max() > MOVED:
+            self.moved = self.moved or self.still is not None
+            self.still, self.since = sample.positions, sample.stamp
+
+    def decoded(self, pictures: tuple[Picture, ...]) -> list[ImageArray]:
+        """What pictures show; those that stand for several frames are decoded once."""
+        if self._decoded is None or self._decoded[0] is not pictures:
+            self._decoded = (pictures, [picture() for picture in pictures])
+        return self._decoded[1]
+
+
 class RecordingSession:
     """Hears the robot, and gives the frames of episodes to a sink. Not thread-safe.
 
@@ -82,7 +113,7 @@ class RecordingSession:
         self._synchroniser: Synchroniser[tuple[int, Picture]] = Synchroniser(
             settings.cameras, round(settings.slop * NANOSECONDS)
         )
-        self._recording = False
+        self._episode: _Episode | None = None
 
     @property
     def task(self) -> str:
@@ -107,7 +138,7 @@ class RecordingSession:
             return
         plan = ExecutingPlan(trajectory, stamp or newest.stamp)
         self._plans = [*self._plans[1 - PLANS :], (newest.stamp, plan)]
-        if not self._recording and self.task:
+        if self._episode is None and self.task:
             way = np.abs(trajectory.positions[:, self._order(plan)] - newest.positions)
             if way.max() > MOVED:
                 self._begin()
@@ -121,82 +152,72 @@ class RecordingSession:
             self._synchroniser.reset()
             self._plans = []
         self._joints.add(sample)
-        if not self._recording:
+        if self._episode is None:
             return
-        if self._still is None or np.abs(sample.positions - self._still).max() > MOVED:
-            self._moved = self._moved or self._still is not None
-            self._still, self._since = sample.positions, sample.stamp
-        self._write(sample.stamp)
-        if sample.stamp - self._since > self._settings.idle * NANOSECONDS:
+        self._episode.feel(sample)
+        at_rest = sample.stamp - self._episode.since > self._settings.idle * NANOSECONDS
+        self._write(self._episode, sample.stamp)
+        if at_rest:
             self.finish()
 
     def on_picture(self, camera: str, stamp: int, picture: Picture) -> None:
         """A camera's picture, not decoded yet."""
         matched = self._synchroniser.add(camera, stamp, (stamp, picture))
-        newest = self._joints.newest
-        if matched is None or not self._recording or newest is None:
+        episode, newest = self._episode, self._joints.newest
+        if matched is None or episode is None or newest is None:
             return
         seen = min(at for at, _ in matched)
-        last = self._last_seen if self._last_seen is not None else seen
-        if seen - last > LONGEST_GAP or seen - newest.stamp > LONGEST_GAP:
+        before = seen if episode.seen is None else episode.seen
+        if seen < before:
+            return
+        if max(seen - before, seen - newest.stamp) > LONGEST_GAP:
             self._cut()
             return
-        self._last_seen = max(last, seen)
-        self._waiting += self._grid.add(seen, tuple(picture for _, picture in matched))
-        self._write(newest.stamp)
+        episode.seen = seen
+        episode.waiting += episode.grid.add(seen, tuple(picture for _, picture in matched))
+        self._write(episode, newest.stamp)
 
     def finish(self) -> None:
         """The episode that is under way is over."""
-        if not self._recording:
+        episode, self._episode = self._episode, None
+        if episode is None:
             return
-        self._recording = False
-        self.counts['repeated'] += self._grid.repeated
-        if self._moved and self._frames:
+        self.counts['repeated'] += episode.grid.repeated
+        if episode.moved and episode.frames:
             self.counts['episodes'] += 1
-            self.counts['frames'] += self._frames
+            self.counts['frames'] += episode.frames
             self._sink.end()
         else:
             self.counts['still'] += 1
             self._sink.drop()
 
     def _begin(self) -> None:
-        self._recording, self._moved, self._frames = True, False, 0
-        self._grid: FrameGrid[tuple[Picture, ...]] = FrameGrid(self._settings.fps)
-        self._waiting: list[Due[tuple[Picture, ...]]] = []
-        self._decoded: tuple[tuple[Picture, ...], dict[str, ImageArray]] | None = None
-        self._last_seen: int | None = None
-        newest = self._joints.newest
-        self._still: DoubleArray | None = None if newest is None else newest.positions
-        self._since = 0 if newest is None else newest.stamp
+        self._episode = _Episode(self._settings.fps, self._joints.newest)
 
     def _cut(self) -> None:
-        self.counts['cut'] += self._recording
+        self.counts['cut'] += self._episode is not None
         self.finish()
 
-    def _write(self, until: int) -> None:
+    def _write(self, episode: _Episode, until: int) -> None:
         """Give on the frames of moments at which the joints are known."""
-        while self._waiting and self._waiting[0].moment <= until:
-            due = self._waiting.pop(0)
+        while episode.waiting and episode.waiting[0].moment <= until:
+            due = episode.waiting.pop(0)
             try:
-                frame = self._frame(due)
+                self._sink.frame(self._frame(episode, due))
             except VlaError as error:
                 self.counts[str(error)] += 1
                 self._cut()
                 return
-            self._sink.frame(frame)
-            self._frames += 1
+            episode.frames += 1
 
-    def _frame(self, due: Due[tuple[Picture, ...]]) -> RecordedFrame:
-        if self._decoded is None or self._decoded[0] is not due.pictures:
-            shown = {name: picture() for name, picture in zip(self._settings.cameras, due.pictures)}
-            self._decoded = (due.pictures, shown)
+    def _frame(self, episode: _Episode, due: Due[tuple[Picture, ...]]) -> RecordedFrame:
         sample = self._joints.at(due.moment)
         assert sample is not None  # there are joints at least as new
         return RecordedFrame(
-            self._decoded[1],
+            dict(zip(self._settings.cameras, episode.decoded(due.pictures))),
             sample.positions,
             self._command(due.moment, sample.positions),
-            self._frames / self._settings.fps,
+            episode.frames / self._settings.fps,
             self.task,
         )
 
@@ -209,5 +230,5 @@ class RecordingSession:
         due = moment + NANOSECONDS // self._settings.fps
         return planned_state(plan, due).positions[self._order(plan)]
 
-    def _order(self, plan: ExecutingPlan) -> Sequence[int]:
+    def _order(self, plan: ExecutingPlan) -> list[int]:
         return [plan.trajectory.joint_names.index(name) for name in self._settings.joints]

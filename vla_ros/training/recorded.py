@@ -48,8 +48,9 @@ class RecordedLooks:
     def chosen(self, which: IndexArray) -> RecordedLooks:
         """Some of them."""
         values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(RecordedLooks)}
-        tasks = tuple(values.pop('tasks')[i] for i in which.tolist())
-        return RecordedLooks(**{name: value[which] for name, value in values.items()}, tasks=tasks)
+        said = values.pop('tasks')
+        rows = {name: value[which] for name, value in values.items()}
+        return RecordedLooks(**rows, tasks=tuple(said[look] for look in which.tolist()))
 
 
 def look_frames(length: int, fps: int, every: float) -> IndexArray:

@@ -51,7 +51,7 @@ def record(
         namespace=namespace,
         simulator=simulator,
         compressed=compressed,
-        say=lambda text: console.print(text, markup=False, highlight=False),
+        say=lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True),
     )
     show_numbers(f'recorded to {out}', counts)
     write_json(json_file, counts)

@@ -31,9 +31,10 @@ class Info:
             self.refuse('codebase_version', f'expected {VERSION!r}, found {found!r}{help_}')
         self.fps = self.number('fps', 1)
         self.episodes = self.number('total_episodes', 0)
-        self.features = self._content.get('features')
-        if not isinstance(self.features, dict):
-            self.refuse('features', f'expected an object, found {type(self.features).__name__}')
+        features = self._content.get('features')
+        if not isinstance(features, dict):
+            self.refuse('features', f'expected an object, found {type(features).__name__}')
+        self.features: dict[str, Any] = features
         for name, dtype in COUNTERS.items():
             self.require_dtype(name, (dtype,))
 
@@ -51,7 +52,7 @@ class Info:
             or found < least
         ):
             self.refuse(key, f'expected a whole number of at least {least}, found {found!r}')
-        return int(found)  # type: ignore[arg-type]
+        return int(found)
 
     def template(self, key: str, parts: Sequence[str]) -> str:
         """A path in the dataset, with places for ``parts``; it cannot lead out of the folder."""

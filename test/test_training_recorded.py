@@ -16,17 +16,24 @@ pytest.importorskip('av')
 pytest.importorskip('mujoco')
 
 from recordings import frame, write_dataset  # noqa: E402
+from tiny_eyes import tiny_eyes  # noqa: E402
 
 from vla_ros.dataset.reader import DatasetReader  # noqa: E402
 from vla_ros.dataset.recording import RecordingSpec  # noqa: E402
-from vla_ros.reasoning.trace import ANSWER, END_ANSWER  # noqa: E402
+from vla_ros.reasoning.prompt import prompt  # noqa: E402
+from vla_ros.reasoning.trace import ANSWER, Request, Sighting, write  # noqa: E402
 from vla_ros.sim.model import JOINT_NAMES  # noqa: E402
 from vla_ros.training import dataset_export, recorded, recorded_stage, recorded_thoughts, stages  # noqa: E402
+from vla_ros.training.decoder import CachedDecoder, empty_cache  # noqa: E402
 from vla_ros.training.flow import FlowConfig, FlowHead, flow_matching_loss  # noqa: E402
+from vla_ros.training.language import build_llava  # noqa: E402
+from vla_ros.training.llama import LanguageSize  # noqa: E402
 from vla_ros.training.loop import Schedule  # noqa: E402
 from vla_ros.training.recorded import RecordedLooks, cut_chunks, look_frames  # noqa: E402
-from vla_ros.types import VlaError  # noqa: E402
+from vla_ros.training.tokenizer import train_tokenizer  # noqa: E402
+from vla_ros.types import Subtask, VlaError  # noqa: E402
 
+BINS = 16
 ARM = RecordingSpec(20, tuple(JOINT_NAMES), {'front': (32, 32), 'wrist': (32, 32)}, 'so101')
 
 
@@ -108,32 +115,68 @@ def test_a_thought_is_acted_on_in_its_own_episode_and_for_its_own_task_and_not_f
     assert found.tolist() == [0, 0, 0, -1, -1, -1, 1]
 
 
+@pytest.fixture(scope='module')
+def system_2():
+    """A tiny System 2 that knows nothing, and its words."""
+    said = write([Sighting('red cube', 0.1, 0.9)], Request((Subtask('touch', 'red cube'),)), BINS)
+    words = train_tokenizer([prompt('touch the red cube') + said], BINS, 400)
+    size = LanguageSize(width=32, layers=2, heads=2, feed_forward=64)
+    torch.manual_seed(0)
+    return build_llava(size, tiny_eyes(), words, 4).eval(), words
+
+
+class Noted:
+    """A tokenizer whose answer begins with a given token, and that notes which tokens were written."""
+
+    def __init__(self, answer: int) -> None:
+        self.answer, self.written = answer, [-1]
+
+    def convert_tokens_to_ids(self, token: str) -> int:
+        return self.answer if token == ANSWER else -1
+
+    def decode(self, ids: list[int], **_: object) -> str:
+        self.written = ids
+        return ''
+
+
+@torch.no_grad()
+def test_a_trace_is_written_greedily_and_its_vectors_are_those_of_reading_it(system_2) -> None:
+    model, words = system_2
+    visual, asked = torch.randn(4, 24), torch.tensor(words(prompt('touch it'))['input_ids'])
+    decoder, empty = CachedDecoder(model), empty_cache(model)
+    first = Noted(answer=-2)
+    assert len(recorded_thoughts.write(decoder, empty, first, visual, asked, 6)[1]) == 0
+    assert len(first.written) == 6
+    for i, token in enumerate(first.written):
+        before = torch.cat([asked, torch.tensor(first.written[:i], dtype=torch.long)])
+        assert int(decoder(visual, before, empty)[0].argmax()) == token
+
+    begin = first.written.index(first.written[2])
+    again = Noted(answer=first.written[2])
+    _, rows = recorded_thoughts.write(decoder, empty, again, visual, asked, 6)
+    read = decoder(visual, torch.cat([asked, torch.tensor(first.written)]), empty)[1]
+    torch.testing.assert_close(rows, read[4 + len(asked) + begin :], atol=1e-5, rtol=1e-5)
+
+
 def test_given_what_system_2_writes_then_only_what_it_goes_for_is_a_thought(
-    monkeypatch: pytest.MonkeyPatch,
+    system_2, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go = (
-        f'<think> i see red cube<loc_001><loc_002>. asked: touch red cube. it is there.</think>'
-        f'{ANSWER} go: touch red cube<loc_001><loc_002>{END_ANSWER}'
-    )
+    model, words = system_2
+    go = write([Sighting('red cube', 0.1, 0.9)], Request((Subtask('touch', 'red cube'),)), BINS)
     asked: list[str] = []
 
-    def write(model: object, tokenizer: object, visual: object, prompt: str, longest: int) -> str:
-        asked.append(prompt)
-        return go if 'red' in prompt else 'nonsense'
+    def written(decoder: object, cache: object, tokenizer: Any, visual: object, ids: Any, longest: int):
+        asked.append(tokenizer.decode(ids))
+        return (go if 'red' in asked[-1] else 'nonsense'), torch.ones(3, 32)
 
-    monkeypatch.setattr(recorded_thoughts, '_write', write)
-    monkeypatch.setattr(recorded_thoughts.trace, 'read', lambda written, *_: _decision(go=written == go))
+    monkeypatch.setattr(recorded_thoughts, 'write', written)
     looks = some_looks(('touch red', 'touch red', 'touch red', 'sing'), (0, 0, 0, 1))
-    at, texts = recorded_thoughts.think(torch.nn.Module(), None, np.zeros((4, 1, 1)), looks, 2, 128, 9)
+    at, rows = recorded_thoughts.think(model, words, np.zeros((4, 4, 24)), looks, 2, BINS, 9, rows=5)
     assert at.tolist() == [0, 2]
     assert len(asked) == 3  # every other look, and the first of an episode
-    assert all(written == go for _, written in texts)
-
-
-def _decision(*, go: bool):
-    from vla_ros.types import Decision, Verdict
-
-    return Decision(Verdict.GO if go else Verdict.UNSURE, '', '', '')
+    assert rows.shape == (2, 5, 32)
+    assert (rows[:, :3] == 1).all()
+    assert (rows[:, 3:] == 0).all()
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from vla_ros.dataset.mapping import load_mapping
 from vla_ros.dataset.reader import DatasetReader
 from vla_ros.sim.expert import PERIOD
 from vla_ros.sim.model import JOINT_NAMES
-from vla_ros.training import action, language, recorded, recorded_thoughts, stages, vision
+from vla_ros.training import action, recorded, recorded_thoughts, stages, vision
 from vla_ros.training.assemble import MAX_NEW_TOKENS
 from vla_ros.training.cache import cached
 from vla_ros.training.demonstrations import HORIZON, LOOK_EVERY
@@ -145,9 +145,8 @@ def _thoughts(
     out: Path, looks: RecordedLooks, tokens: npt.NDArray[np.float16]
 ) -> tuple[IndexArray, npt.NDArray[np.float16]]:
     """The looks with a thought, and the thought vectors (N, rows, width)."""
-    reader, tokenizer = language.LanguageTrainer(stages.load_language(out)), stages.load_words(out)
+    model, tokenizer = stages.load_language(out), stages.load_words(out)
     front = tokens[:, : tokens.shape[1] // len(CAMERAS)]
-    at, texts = recorded_thoughts.think(
-        reader, tokenizer, front, looks, THINK_EVERY, stages.BINS, MAX_NEW_TOKENS
+    return recorded_thoughts.think(
+        model, tokenizer, front, looks, THINK_EVERY, stages.BINS, MAX_NEW_TOKENS, stages.THOUGHT_ROWS
     )
-    return at, action.thoughts(reader, tokenizer, front[at], texts, stages.THOUGHT_ROWS)

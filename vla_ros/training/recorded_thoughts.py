@@ -11,40 +11,43 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 from tqdm import tqdm
-from transformers import PreTrainedTokenizerFast
+from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
 from vla_ros.reasoning import trace
 from vla_ros.reasoning.progress import Progress
 from vla_ros.reasoning.prompt import prompt
 from vla_ros.training.conversations import HAND
+from vla_ros.training.decoder import CachedDecoder, empty_cache
 from vla_ros.training.labels import GRIPPER
-from vla_ros.training.language import LanguageTrainer
 from vla_ros.training.recorded import RecordedLooks
 from vla_ros.types import IndexArray, Verdict
 
-Texts = list[tuple[str, str]]
 
-
+@torch.no_grad()
 def think(
-    model: LanguageTrainer,
+    model: LlavaForConditionalGeneration,
     tokenizer: PreTrainedTokenizerFast,
     visual: npt.NDArray[np.float16],
     looks: RecordedLooks,
     every: int,
     bins: int,
     longest: int,
-) -> tuple[IndexArray, Texts]:
-    """The looks at which there was a thought to act on, and its (prompt, trace).
+    rows: int,
+) -> tuple[IndexArray, npt.NDArray[np.float16]]:
+    """The looks at which there was a thought to act on, and its vectors (N, rows, width), padded with zeros.
+
+    They are those that the robot has: the hidden states of the answer while it is written.
 
     Args:
-        visual: (S, tokens, width) of the camera that System 2 looks at.
+        visual: (S, tokens, channels) of the camera that System 2 looks at.
         every: a thought every so many looks.
-        longest: tokens of a trace.
+        longest: tokens of a trace; rows: those of an answer.
     """
-    model.eval()
-    found, texts = [], []
-    progress, before = Progress(), (-1, '')
+    decoder, nothing = CachedDecoder(model).eval(), empty_cache(model)
+    found, vectors = [], [np.zeros((0, rows, model.config.text_config.hidden_size), np.float16)]
+    progress, before, since = Progress(), (-1, ''), 0
     for look in tqdm(range(len(looks)), desc='thinking', unit='look', leave=False):
         said = (int(looks.episode[look]), looks.tasks[look])
         if said != before:
@@ -52,38 +55,45 @@ def think(
         if (look - since) % every:
             continue
         situation = progress.situation(HAND, float(looks.joints[look, GRIPPER]))
-        asked = prompt(said[1], situation, bins)
-        written = _write(model, tokenizer, visual[look], asked, longest)
+        asked = torch.tensor(tokenizer(prompt(said[1], situation, bins))['input_ids'])
+        seen = torch.from_numpy(visual[look].astype(np.float32))
+        written, hidden = write(decoder, nothing, tokenizer, seen, asked, longest)
         decision = trace.read(written, said[1], bins, 'front')
         progress.note(decision)
-        if decision.verdict is Verdict.GO:
+        if decision.verdict is Verdict.GO and len(hidden) <= rows:
             found.append(look)
-            texts.append((asked, written))
-    return np.array(found, np.int64), texts
+            padded = np.zeros(vectors[0].shape[1:], np.float16)
+            padded[: len(hidden)] = hidden.numpy()
+            vectors.append(padded[None])
+    return np.array(found, np.int64), np.concatenate(vectors)
 
 
 @torch.no_grad()
-def _write(
-    model: LanguageTrainer,
+def write(
+    decoder: CachedDecoder,
+    cache: Tensor,
     tokenizer: PreTrainedTokenizerFast,
-    visual: npt.NDArray[np.float16],
-    asked: str,
+    visual: Tensor,
+    asked: Tensor,
     longest: int,
-) -> str:
-    embed, end = model.language.embed_tokens, tokenizer.convert_tokens_to_ids(trace.END_ANSWER)
-    seen = model.projector(torch.from_numpy(visual[None].astype(np.float32)))
-    shown = torch.cat([seen, embed(torch.tensor([tokenizer(asked)['input_ids']]))], 1)
-    read = model.language(inputs_embeds=shown, use_cache=True)
+) -> tuple[str, Tensor]:
+    """A trace, greedily, and the hidden states (rows, width) of its answer, each after its token was read.
+
+    Args:
+        cache: an empty one.
+        visual: (tokens, channels); asked: (T,) the prompt.
+    """
+    answer, end = (tokenizer.convert_tokens_to_ids(token) for token in (trace.ANSWER, trace.END_ANSWER))
+    logits, _, cache = decoder(visual, asked, cache)
     written: list[int] = []
-    while True:
-        written.append(int(model.head(read.last_hidden_state[0, -1]).argmax()))
-        if written[-1] == end or len(written) == longest:
-            return str(tokenizer.decode(written, skip_special_tokens=False))
-        read = model.language(
-            inputs_embeds=embed(torch.tensor([written[-1:]])),
-            past_key_values=read.past_key_values,
-            use_cache=True,
-        )
+    rows: list[Tensor] = []
+    while len(written) < longest and end not in written[-1:]:
+        written.append(int(logits.argmax()))
+        logits, hidden, cache = decoder(visual[:0], torch.tensor(written[-1:]), cache)
+        if rows or written[-1] == answer:
+            rows.append(hidden[0])
+    text = str(tokenizer.decode(written, skip_special_tokens=False))
+    return text, torch.stack(rows) if rows else torch.zeros(0, hidden.shape[-1])
 
 
 def thought_of(looks: RecordedLooks, thoughts: IndexArray, oldest: int) -> IndexArray:

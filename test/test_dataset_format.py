@@ -161,6 +161,12 @@ def column(folder: Path, name: str, values: object) -> None:
     )
 
 
+def episode_column(folder: Path, name: str, values: object) -> None:
+    path = folder / 'meta' / 'episodes' / 'chunk-000' / 'file-000.parquet'
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(table.column_names.index(name), name, pa.array(values)), path)
+
+
 FRONT = 'videos/observation.images.front/chunk-000/file-000.mp4'
 SPOILT = {
     'another version': (
@@ -181,7 +187,7 @@ SPOILT = {
     'half a rate': (lambda f: changed(f / layout.INFO, fps=12.5), 'fps: expected a whole number'),
     'a path out of the folder': (
         lambda f: changed(f / layout.INFO, data_path='../{chunk_index}/{file_index}'),
-        'data_path: expected a path inside of the dataset',
+        "data_path: expected 'data/chunk-",
     ),
     'no info': (lambda f: (f / layout.INFO).unlink(), 'info.json is missing'),
     'half of info': (lambda f: cut_off(f / layout.INFO), 'info.json is not JSON'),
@@ -189,6 +195,10 @@ SPOILT = {
     'an episode too many': (
         lambda f: changed(f / layout.INFO, total_episodes=4),
         'expected rows of episodes 0 to 3',
+    ),
+    'an episode that is nowhere': (
+        lambda f: episode_column(f, 'data/file_index', [0, None, 0]),
+        'data/file_index: expected a number from 0 or 1 on, found None',
     ),
     'a video that is cut off': (lambda f: cut_off(f / FRONT), 'file-000.mp4 cannot be decoded'),
     'no video': (lambda f: (f / FRONT).unlink(), 'file-000.mp4 cannot be decoded, is missing'),

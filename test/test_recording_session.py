@@ -134,6 +134,17 @@ def test_given_a_task_and_no_words_when_a_plan_moves_the_arm_then_an_episode_beg
     assert {frame.task for frame in episode} == {'tidy up'}
 
 
+def test_given_a_task_when_somebody_says_stop_then_the_brake_is_no_episode() -> None:
+    robot = Robot(SessionSettings(('pan', 'lift'), ('front',), FPS, task='tidy up'))
+    robot.session.on_words('touch it')
+    robot.run(1.0, speed=0.5)
+    robot.session.on_words('')
+    robot.plan(robot.position + 0.1)
+    robot.run(0.5, speed=0.2)
+    assert [episode[0].task for episode in robot.kept.episodes] == ['touch it']
+    assert robot.kept.now == []
+
+
 def test_given_a_new_order_while_one_is_followed_then_there_are_two_episodes() -> None:
     robot = Robot()
     robot.session.on_words('one')

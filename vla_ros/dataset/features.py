@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from vla_ros.dataset.layout import ACTION, COUNTERS, IMAGES, INFO, STATE, UNIT, VERSION, read_json
 from vla_ros.dataset.mapping import DatasetMapping, Vector, in_radians
+from vla_ros.dataset.recording import CAMERA_NAME
 from vla_ros.types import VlaError
 
 OLDER = 'v2.'
@@ -45,27 +46,16 @@ class Info:
     def number(self, key: str, least: int) -> int:
         """A whole number."""
         found = self._content.get(key)
-        if (
-            isinstance(found, bool)
-            or not isinstance(found, (int, float))
-            or found != int(found)
-            or found < least
-        ):
-            self.refuse(key, f'expected a whole number of at least {least}, found {found!r}')
+        whole = isinstance(found, int) or (isinstance(found, float) and found.is_integer())
+        if found is None or isinstance(found, bool) or not whole or found < least:
+            self.refuse(key, f'expected a whole number of at least {least}, found {found!r:.50}')
         return int(found)
 
-    def template(self, key: str, parts: Sequence[str]) -> str:
-        """A path in the dataset, with places for ``parts``; it cannot lead out of the folder."""
+    def require_path(self, key: str, expected: str) -> None:
+        """Refuse files in other places than where LeRobot has them."""
         found = self._content.get(key)
-        if not isinstance(found, str) or any(f'{{{part}' not in found for part in parts):
-            self.refuse(key, f'expected a path with {list(parts)}, found {found!r}')
-        try:
-            example = Path(str(found).format(chunk_index=0, file_index=0, video_key='key'))
-        except (KeyError, IndexError, ValueError, AttributeError):
-            self.refuse(key, f'expected a path with {list(parts)} and nothing else, found {found!r}')
-        if example.is_absolute() or '..' in example.parts:
-            self.refuse(key, f'expected a path inside of the dataset, found {found!r}')
-        return str(found)
+        if found != expected:
+            self.refuse(key, f'expected {expected!r}, found {found!r:.100}')
 
     @property
     def robot(self) -> str:
@@ -119,8 +109,13 @@ class Info:
                     f'expected {UNIT!r}, found {found!r}; say what its numbers mean in a file like '
                     'config/datasets/so101_lerobot.yaml, and name that with --mapping',
                 )
-        cameras = (key for key in self.features if key.startswith(IMAGES))
-        return in_radians(self.names(STATE), tuple(key.removeprefix(IMAGES) for key in cameras))
+        cameras = tuple(key.removeprefix(IMAGES) for key in self.features if key.startswith(IMAGES))
+        for camera in cameras:
+            if not CAMERA_NAME.fullmatch(camera):
+                self.refuse(
+                    'features', f'expected cameras named as {CAMERA_NAME.pattern}, found {camera!r:.50}'
+                )
+        return in_radians(self.names(STATE), cameras)
 
     def require_columns(self, vector: Vector) -> tuple[str, ...]:
         """The names of a vector in the order of the dataset, all of which the mapping declares, and no others."""

@@ -160,13 +160,21 @@ class DatasetReader:
 
 def _episodes(folder: Path, info: Info, video_keys: Sequence[str]) -> Iterator[Episode]:
     """Those that ``info.json`` counts; rows that it does not count yet were never finished."""
-    data = info.template('data_path', ('chunk_index', 'file_index'))
-    video = info.template('video_path', ('chunk_index', 'file_index', 'video_key')) if video_keys else ''
+    info.require_path('data_path', layout.DATA_PATH)
+    if video_keys:
+        info.require_path('video_path', layout.VIDEO_PATH)
     wanted = ['episode_index', 'length', 'data/chunk_index', 'data/file_index']
     for key in video_keys:
         wanted += [f'videos/{key}/{name}' for name in ('chunk_index', 'file_index', 'from_timestamp')]
-    files = sorted((folder / 'meta' / 'episodes').glob('*/*.parquet'))
-    rows = [row for path in files for row in tables.read_table(path, wanted).to_pylist()]
+    rows: list[dict[str, Any]] = []
+    for path in sorted((folder / 'meta' / 'episodes').glob('*/*.parquet')):
+        for row in tables.read_table(path, wanted).to_pylist():
+            odd = [name for name in wanted if not _is_count(row[name], int(name == 'length'))]
+            if odd:
+                raise VlaError(
+                    f'{path}: {odd[0]}: expected a number from 0 or 1 on, found {row[odd[0]]!r:.50}'
+                )
+            rows.append(row)
     counted = sorted((row for row in rows if row['episode_index'] < info.episodes), key=_number)
     if [row['episode_index'] for row in counted] != list(range(info.episodes)):
         raise VlaError(
@@ -176,11 +184,16 @@ def _episodes(folder: Path, info: Info, video_keys: Sequence[str]) -> Iterator[E
     for row in counted:
         videos = {}
         for key in video_keys:
-            place = Place(row[f'videos/{key}/chunk_index'], row[f'videos/{key}/file_index'])
+            place = Place(int(row[f'videos/{key}/chunk_index']), int(row[f'videos/{key}/file_index']))
             before = round(row[f'videos/{key}/from_timestamp'] * info.fps)
-            videos[key] = (place.path(folder, video, key), before)
-        place = Place(row['data/chunk_index'], row['data/file_index'])
-        yield Episode(row['episode_index'], row['length'], place.path(folder, data), videos)
+            videos[key] = (place.path(folder, layout.VIDEO_PATH, key), before)
+        place = Place(int(row['data/chunk_index']), int(row['data/file_index']))
+        data = place.path(folder, layout.DATA_PATH)
+        yield Episode(_number(row), int(row['length']), data, videos)
+
+
+def _is_count(value: object, least: int) -> bool:
+    return isinstance(value, (int, float)) and least <= value < np.inf
 
 
 def _number(row: dict[str, Any]) -> int:

@@ -8,6 +8,7 @@ too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,14 +26,19 @@ OPTIONS = {'g': '2', 'crf': '18', 'preset': 'veryfast', 'bf': '0', 'threads': '1
 
 
 class VideoWriter:
-    """Encodes the pictures of one camera as they come."""
+    """Encodes the pictures of one camera as they come.
+
+    Raises:
+        VlaError: the file cannot be written, as on a full disk; so do all methods.
+    """
 
     def __init__(self, path: Path, size: tuple[int, int], fps: int) -> None:
         """``size`` is (height, width)."""
         self._av = pyav()
         self._path, self.count = path, 0
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._container = self._av.open(str(path), 'w', format='mp4')
+        with _writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._container = self._av.open(str(path), 'w', format='mp4')
         self._stream = self._container.add_stream('libx264', rate=fps, options=OPTIONS)
         self._stream.height, self._stream.width = size
         self._stream.pix_fmt = 'yuv420p'
@@ -42,24 +48,21 @@ class VideoWriter:
         """Encode (height, width, 3) uint8."""
         frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format='rgb24')
         frame.pts, frame.time_base = self.count, self._clock
-        self._encode(frame)
+        with _writing(self._path):
+            self._container.mux(self._stream.encode(frame))
         self.count += 1
 
     def close(self) -> None:
         """Write what is still in the encoder; the file is whole then."""
-        self._encode(None)
-        self._container.close()
+        with _writing(self._path):
+            self._container.mux(self._stream.encode())
+            self._container.close()
 
     def discard(self) -> None:
         """Leave nothing."""
-        self._container.close()
+        with suppress(OSError, self._av.FFmpegError):
+            self._container.close()
         self._path.unlink(missing_ok=True)
-
-    def _encode(self, frame: Any) -> None:
-        try:
-            self._container.mux(self._stream.encode(frame))
-        except (self._av.FFmpegError, OSError) as error:
-            raise VlaError(f'{self._path} could not be written: {str(error)[:150]}') from error
 
 
 def join(path: Path, parts: Sequence[tuple[Path, int]], fps: int) -> None:
@@ -69,7 +72,7 @@ def join(path: Path, parts: Sequence[tuple[Path, int]], fps: int) -> None:
         parts: files, and how many pictures each has.
     """
     av = pyav()
-    with replacing(path) as unfinished, av.open(str(unfinished), 'w', format='mp4') as output:
+    with _writing(path), replacing(path) as unfinished, av.open(str(unfinished), 'w', format='mp4') as output:
         stream: Any = None
         before = 0
         for part, count in parts:
@@ -86,6 +89,14 @@ def join(path: Path, parts: Sequence[tuple[Path, int]], fps: int) -> None:
                     packet.stream = stream
                     output.mux(packet)
             before += count
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pyav().FFmpegError, OSError) as error:
+        raise VlaError(f'{path} could not be written: {str(error)[:150]}') from error
 
 
 def pictures(path: Path, numbers: Sequence[int], fps: float) -> Iterator[ImageArray]:

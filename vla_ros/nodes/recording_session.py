@@ -108,7 +108,7 @@ class RecordingSession:
         self.counts: Counter[str] = Counter()
         self._settings, self._sink = settings, sink
         self._joints = JointHistory()
-        self._words = ''
+        self._words: str | None = None
         self._plans: list[tuple[int, ExecutingPlan]] = []
         self._synchroniser: Synchroniser[tuple[int, Picture]] = Synchroniser(
             settings.cameras, round(settings.slop * NANOSECONDS)
@@ -117,8 +117,8 @@ class RecordingSession:
 
     @property
     def task(self) -> str:
-        """What is to be done now, '' if nobody said."""
-        return self._words or self._settings.task
+        """What is to be done now, '' for nothing. Whoever says stop does not mean the task of the settings."""
+        return self._settings.task if self._words is None else self._words
 
     def on_words(self, text: str) -> None:
         """A person gave an order; an empty one means stop."""

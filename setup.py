@@ -74,6 +74,8 @@ setup(
         ],
         # The protocols of policy servers, for the action node's backends openpi and groot.
         'remote': REMOTE,
+        # LeRobot's dataset format, for vla_ros record, dataset and train action --dataset.
+        'dataset': ['av', 'pyarrow'],
         'sim': [
             'av',
             'matplotlib',

@@ -41,6 +41,7 @@ NOT_ON_A_ROBOT = {
     'msgpack',
     'mujoco',
     'onnx',
+    'pyarrow',
     'rosbags',
     'torch',
     'transformers',

@@ -36,6 +36,13 @@ NEEDS = (
         'a bag with other names (test/test_replay_bag.py)',
     ),
     (r'training.md', r'accelerate .*', 'GPUs'),
+    (r'.*', r'vla_ros record .*', 'somebody who ends it (test/test_nodes_dataset_recorder.py)'),
+    (
+        r'dataset.md',
+        r'vla_ros dataset check .*--mapping .*',
+        'a recording of somebody else (test/test_dataset_format.py)',
+    ),
+    (r'dataset.md', r'sh scripts/check_lerobot.sh', 'packages of lerobot, which is for a person to install'),
     (r'safety.md', r'vla_ros say .*', 'the keys of SROS 2 (test/test_nodes_security.py)'),
     (
         r'safety.md',

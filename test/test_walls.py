@@ -71,6 +71,12 @@ def model_knows_no_surroundings(path: str, found: Import) -> bool:
     return inside and knows(found, 'nodes', 'sim', 'training', 'evaluation', 'cli')
 
 
+def recordings_know_nothing_of_their_use(path: str, found: Import) -> bool:
+    return room(path) == 'dataset' and knows(
+        found, 'perception', 'reasoning', 'action', 'nodes', 'sim', 'training', 'evaluation', 'viz', 'cli'
+    )
+
+
 def nothing_below_knows_nodes(path: str, found: Import) -> bool:
     return room(path) not in ('nodes', 'cli') and knows(found, 'nodes')
 
@@ -86,6 +92,9 @@ WALLS = (
         'perception/, reasoning/ and action/ know nothing of what surrounds them', model_knows_no_surroundings
     ),
     Wall('nodes/ imports the others, never the other way round', nothing_below_knows_nodes),
+    Wall(
+        'dataset/ knows neither the model nor what records and learns', recordings_know_nothing_of_their_use
+    ),
 )
 
 
@@ -159,6 +168,7 @@ def test_the_wall_stands(wall: Wall) -> None:
         ),
         ('viz/a.py', 'import vla_ros.nodes.qos', 4),
         ('training/a.py', 'def f():\n    from ..nodes import qos', 4),
+        ('dataset/a.py', 'from vla_ros.action.guard import Guard', 5),
     ],
 )
 def test_given_a_planted_breach_when_checked_then_its_wall_says_where(
@@ -184,6 +194,7 @@ def test_given_a_planted_breach_when_checked_then_its_wall_says_where(
         ('cli.py', 'def demo():\n    from vla_ros.nodes import supervisor'),
         ('sim/a.py', 'from vla_ros.types import VlaError\nfrom .scene import Scene'),
         ('evaluation/a.py', 'import rosbags\nimport mcap_ros2.decoder'),
+        ('training/a.py', 'from vla_ros.dataset.reader import DatasetReader'),
     ],
 )
 def test_given_an_honest_file_when_checked_then_no_wall_complains(
@@ -229,7 +240,7 @@ def test_given_a_robot_without_torch_when_it_imports_everything_but_training_the
     )
     program = f"""
 import importlib, sys
-absent = ('torch', 'transformers', 'accelerate', 'peft', 'trl', 'datasets', 'onnx', 'onnxscript')
+absent = ('torch', 'transformers', 'accelerate', 'peft', 'trl', 'datasets', 'onnx', 'onnxscript', 'pyarrow')
 sys.modules.update(dict.fromkeys(absent))
 for module in {modules!r}:
     importlib.import_module(module)

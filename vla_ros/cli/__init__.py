@@ -1,4 +1,4 @@
-"""The command line: ``vla_ros demo | run | say | status | inspect | replay | train | export | eval``."""
+"""The command line: ``vla_ros demo | run | say | status | inspect | replay | record | dataset | train | eval`` ..."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from vla_ros.cli.ablations_command import ablations
+from vla_ros.cli.dataset_commands import check, export_episodes, record
 from vla_ros.cli.graph_commands import run, say, status
 from vla_ros.cli.inspect_command import inspect
 from vla_ros.cli.language_command import language
@@ -38,6 +39,8 @@ app = typer.Typer(
 )
 evaluations = typer.Typer(no_args_is_help=True, help='Measure a model.')
 app.add_typer(evaluations, name='eval')
+datasets = typer.Typer(no_args_is_help=True, help="Recorded episodes in LeRobot's dataset format.")
+app.add_typer(datasets, name='dataset')
 
 
 def demo(
@@ -136,13 +139,15 @@ def faults(
 
 
 # In the order in which a person meets them; it is that of --help.
-for command in (demo, run, say, status, inspect, replay):
+for command in (demo, run, say, status, inspect, replay, record):
     app.command()(command)
 for passing in (train, export):
     app.command(context_settings=PASS_ON, add_help_option=False)(passing)
 for measure in (success, reasoning, ablations, language, smoothness, safety, faults, soak):
     evaluations.command()(measure)
 evaluations.command('replay')(replay_faults)
+datasets.command('export')(export_episodes)
+datasets.command()(check)
 
 
 def main() -> None:

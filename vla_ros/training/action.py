@@ -7,13 +7,17 @@ second before, as on the robot.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 from tqdm import tqdm
@@ -39,6 +43,16 @@ SMALLEST_SPREAD = 0.02
 """Least standard deviation in rad that a joint is divided by."""
 
 
+class HasJoints(Protocol):
+    """Looks that know the joints: positions (S, J) rad, velocities (S, J) rad/s."""
+
+    @property
+    def joints(self) -> FloatArray: ...
+
+    @property
+    def velocities(self) -> FloatArray: ...
+
+
 @dataclass(frozen=True)
 class Statistics:
     """Mean and standard deviation of joint positions and relative actions, each (J,) rad, and of velocities, rad/s.
@@ -53,7 +67,7 @@ class Statistics:
     velocity_mean: FloatArray | None = None
     velocity_std: FloatArray | None = None
 
-    def state(self, lessons: Lessons) -> FloatArray:
+    def state(self, lessons: HasJoints) -> FloatArray:
         """(S, J) normalised positions, or (S, 2 J) with velocities behind them, as ``action.flow`` has them."""
         positions = (lessons.joints - self.state_mean) / self.state_std
         if self.velocity_mean is None or self.velocity_std is None:
@@ -176,13 +190,29 @@ class ActionTrainer(nn.Module):
         self.head, self.draws = head, draws
 
     def forward(
-        self, actions: Tensor, tokens: Tensor, thought: Tensor, state: Tensor, patch: Tensor
+        self,
+        actions: Tensor,
+        tokens: Tensor,
+        thought: Tensor,
+        state: Tensor,
+        patch: Tensor,
+        padding: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        return {'loss': flow_matching_loss(self.head, actions, tokens, thought, state, patch, self.draws)}
+        samples = (actions, tokens, thought, state, patch)
+        return {'loss': flow_matching_loss(self.head, *samples, self.draws, padding)}
+
+
+def save_head(folder: Path, head: FlowHead, moments: Statistics) -> None:
+    """Weights, sizes and statistics, as ``stages.load_action`` reads them."""
+    save_file(head.state_dict(), str(folder / 'model.safetensors'))
+    values = {name: value.tolist() for name, value in asdict(moments).items() if value is not None}
+    (folder / 'config.json').write_text(
+        json.dumps({**asdict(head.config), 'statistics': values}, indent=1), encoding='utf-8'
+    )
 
 
 @torch.no_grad()
-def measure(head: FlowHead, data: Chunks, moments: Statistics, count: int = 1000) -> dict[str, float]:
+def measure(head: FlowHead, data: Any, moments: Statistics, count: int = 1000) -> dict[str, float]:
     """Error in rad of whole chunks from noise, against the expert's, on held-out demonstrations."""
     head.eval()
     generator = torch.Generator().manual_seed(0)

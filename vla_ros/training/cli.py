@@ -14,6 +14,7 @@ import typer
 from vla_ros.training import language_commands
 from vla_ros.training.loop import Schedule
 from vla_ros.training.options import WORK, Batch, Count, Out, Rate, Steps, Test, Workers, show
+from vla_ros.types import VlaError
 
 app = typer.Typer(
     no_args_is_help=True, help='Train the reference model, stage by stage; `all` runs the whole road.'
@@ -84,11 +85,23 @@ def action(
     batch: Batch = 32,
     learning_rate: Rate = 5e-4,
     start: Start = None,
+    dataset: Annotated[
+        Path | None, typer.Option(help='recorded episodes in the place of demonstrations: a LeRobot dataset')
+    ] = None,
+    mapping: Annotated[
+        str | None, typer.Option(help="what its numbers mean: a name in config/datasets, or a file's path")
+    ] = None,
 ) -> None:
     """Train System 1: the flow-matching head."""
-    from vla_ros.training import stages
+    from vla_ros.training import recorded_stage, stages
 
-    show(stages.train_action(out, Schedule(steps, batch, learning_rate, average=0.998), start))
+    schedule = Schedule(steps, batch, learning_rate, average=0.998)
+    if dataset is not None:
+        show(recorded_stage.train_action_on(out, schedule, dataset, mapping, start))
+    elif mapping is not None:
+        raise VlaError('--mapping says what the numbers of a --dataset mean; name one')
+    else:
+        show(stages.train_action(out, schedule, start))
 
 
 def rollouts(

@@ -8,9 +8,10 @@ shows recoveries. Disturbed all the time the expert, whose targets lead the arm 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -86,6 +87,18 @@ def possible_request(rng: np.random.Generator, world: World, shares: Mapping[str
 
 
 def _episode(seed: int, size: int, shares: Mapping[str, float]) -> Lessons:
+    return played(seed, shares, partial(Notebook, size=size)).written()
+
+
+def played(
+    seed: int, shares: Mapping[str, float], watch: Callable[[World], AnyWitness], disturbed: float = DISTURBED
+) -> AnyWitness:
+    """Let the expert do the orders in the scene of a seed.
+
+    Args:
+        watch: makes the witness of what is done in a world.
+        disturbed: share of episodes with disturbances.
+    """
     rng = np.random.default_rng([seed, 3])
     first = drawn_kind(rng, shares)
     wanted = (('bowl',), ('plate',), ('bowl', 'plate'))[int(rng.integers(3))]
@@ -93,39 +106,40 @@ def _episode(seed: int, size: int, shares: Mapping[str, float]) -> Lessons:
     world = World(scene, rng)
     if rng.random() < 0.5:
         random_pose(rng, world)
-    disturbance = Disturbance(rng, float(rng.random() < DISTURBED))
-    notebook, step = Notebook(world, size), 0
+    disturbance = Disturbance(rng, float(rng.random() < disturbed))
+    witness, step = watch(world), 0
     for number in range(ORDERS):
         request = possible_request(rng, world, shares if number else {first: 1.0})
         if request is None:
             break
-        step = _follow(world, request, notebook, disturbance, step, seed * ORDERS + number)
-    return notebook.written()
+        step = _follow(world, request, witness, disturbance, step, seed * ORDERS + number)
+    return witness
 
 
 def _follow(
     world: World,
     request: Request,
-    notebook: Notebook,
+    witness: Witness,
     disturbance: Disturbance,
     begin: int,
     order: int,
 ) -> int:
     """Do one order and stay for a while, or give up after some time; returns the step at its end."""
-    step = begin
+    step, done_all = begin, False
     for done, subtask in enumerate(request.steps):
         task = task_of(subtask)
         if not is_feasible(as_it_stands(world), task):
             break
         last = done == len(request.steps) - 1
-        notebook.begin(request, done)
+        witness.begin(request, done)
         expert, referee, rest = Expert(world, task), None, HOLD_STEPS if last else 0
         spread = WHILE_PUSHING if task.kind == 'push' else DISTURBANCE
         for count in range(round(TIME_LIMITS[task.kind] / PERIOD)):
             if count % LOOK_EVERY == 0:
-                notebook.look(step, order)
+                witness.look(step, order)
             target = expert.action()
             target = target + spread * disturbance.next(len(target))
+            witness.command(target)
             start = world.command
             for i in range(1, 11):
                 world.step(start + (target - start) * i / 10)
@@ -141,7 +155,32 @@ def _follow(
             rest -= succeeded
         if not (referee and referee.success):
             break
+        done_all = last
+    witness.end(done_all)
     return step
+
+
+class Witness(Protocol):
+    """Looks on while orders are followed."""
+
+    def begin(self, request: Request, done: int) -> None:
+        """From now on this order is followed, of which ``done`` steps are done."""
+        ...
+
+    def look(self, step: int, order: int) -> None:
+        """It is time for a look: every so many control steps of the scene."""
+        ...
+
+    def command(self, target: DoubleArray) -> None:
+        """These joint targets (J,) rad are followed now, for one control step."""
+        ...
+
+    def end(self, done: bool) -> None:
+        """The order is over, and ``done`` or given up."""
+        ...
+
+
+AnyWitness = TypeVar('AnyWitness', bound=Witness)
 
 
 class Disturbance:
@@ -205,6 +244,12 @@ class Notebook:
                 order=order,
             )
         )
+
+    def command(self, target: DoubleArray) -> None:
+        """What is followed is not written down, but what would be right."""
+
+    def end(self, done: bool) -> None:
+        """Looks are lessons whatever comes of the order."""
 
     def written(self) -> Lessons:
         """Everything so far."""

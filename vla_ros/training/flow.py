@@ -197,11 +197,12 @@ def flow_matching_loss(
     state: Tensor,
     patch: Tensor | None = None,
     draws: int = 2,
+    padding: Tensor | None = None,
 ) -> Tensor:
     """Mean squared error of the velocity, on the steps behind a random clean prefix, ``draws`` noises a sample.
 
     ``patch`` (samples,) is the visual token that the wanted object is in, -1 where it is not known: not looking there
-    counts too.
+    counts too. ``padding`` (samples, horizon) is true for steps that nobody recorded, which count nothing.
     """
     actions, state = actions.repeat_interleave(draws, 0), state.repeat_interleave(draws, 0)
     batch, horizon, _ = actions.shape
@@ -214,7 +215,8 @@ def flow_matching_loss(
     noisy = (1 - time.unsqueeze(-1)) * noise + time.unsqueeze(-1) * actions
     velocity, looks = head.velocity_and_looks(noisy, time, tokens, thought, state)
     error = (velocity - (actions - noise)).square().mean(-1)
-    loss = (error * ~clean).sum() / (~clean).sum()
+    counted = ~clean if padding is None else ~clean & ~padding.repeat_interleave(draws, 0)
+    loss = (error * counted).sum() / counted.sum().clamp(min=1)
     if patch is None:
         return loss
     return loss + POINTING_WEIGHT * pointing_loss(looks, patch[:, None].expand(looks.shape[:2]))

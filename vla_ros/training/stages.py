@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch.utils.data import ConcatDataset, Dataset
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast, SiglipVisionModel
 
@@ -247,11 +247,7 @@ def train_action(out: Path, schedule: Schedule, start: Path | None = None) -> di
     folder = out / 'action'
     log = fit(action.ActionTrainer(head), ConcatDataset(parts), _run(folder, start), schedule)
     metrics = action.measure(head, _lessons(out, DEMONSTRATIONS_TEST, moments, seed=1), moments)
-    save_file(head.state_dict(), str(folder / 'model.safetensors'))
-    values = {name: value.tolist() for name, value in asdict(moments).items() if value is not None}
-    (folder / 'config.json').write_text(
-        json.dumps({**asdict(head.config), 'statistics': values}, indent=1), encoding='utf-8'
-    )
+    action.save_head(folder, head, moments)
     return _write_metrics(folder, schedule, log, metrics, start)
 
 

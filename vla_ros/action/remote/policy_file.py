@@ -6,12 +6,12 @@ declared but cannot be turned into joint positions (poses of the hand, velocitie
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from vla_ros.joint_units import JointColumn, Strict
 from vla_ros.manifest import Manifest
 from vla_ros.paths import share_directory
 from vla_ros.strict_yaml import read_typed
@@ -20,79 +20,31 @@ from vla_ros.types import VlaError
 LARGEST_FILE = 100_000  # bytes
 LONGEST_CHUNK = 5.0  # seconds; the guard takes no longer one
 
-Number = Annotated[float, Field(ge=-1e4, le=1e4)]
-Angle = Annotated[float, Field(ge=-100.0, le=100.0)]
 Key = Annotated[str, Field(min_length=1, max_length=200)]
 Representation = Literal['absolute', 'relative', 'delta', 'velocity']
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra='forbid', frozen=True, allow_inf_nan=False)
+class Column(JointColumn):
+    """One number of a vector of the policy; ``representation`` is of this one alone, where it differs from the rest."""
 
-
-class Point(_Strict):
-    """One number of theirs, and where the joint is then, in rad."""
-
-    theirs: Number
-    rad: Angle
-
-
-class Column(_Strict):
-    """One number of a vector. Either a joint, or ``ignored``: filled up, or of something that is not in the robot.
-
-    Attributes:
-        joint: name in the bundle.
-        unit: 'rad' and 'deg' with ``sign`` and ``zero`` (rad of ours where theirs is 0); 'line' goes through ``first``
-            and ``second``, as for a gripper from 0 open to 1 closed.
-        representation: of this number alone, where it differs from that of its vector.
-    """
-
-    joint: str = Field('', max_length=100)
-    ignored: bool = False
-    unit: Literal['rad', 'deg', 'line'] = 'rad'
-    sign: Literal[1, -1] = 1
-    zero: Angle = 0.0
-    first: Point | None = None
-    second: Point | None = None
     representation: Representation | None = None
 
-    @model_validator(mode='after')
-    def _is_one_thing(self) -> Column:
-        if bool(self.joint) == self.ignored:
-            raise ValueError('expected either joint or ignored: true')
-        if (self.unit == 'line') != (self.first is not None and self.second is not None):
-            raise ValueError('expected first and second with unit: line, and only with it')
-        if self.first is not None and self.second is not None:
-            if self.sign != 1 or self.zero != 0.0:
-                raise ValueError('expected neither sign nor zero with unit: line')
-            if self.first.theirs == self.second.theirs or self.first.rad == self.second.rad:
-                raise ValueError('first and second: expected two points that differ in both numbers')
-        return self
 
-    @property
-    def line(self) -> tuple[float, float]:
-        """(slope, offset): rad = offset + slope * theirs."""
-        if self.first is not None and self.second is not None:
-            slope = (self.second.rad - self.first.rad) / (self.second.theirs - self.first.theirs)
-            return slope, self.first.rad - slope * self.first.theirs
-        return self.sign * (math.radians(1.0) if self.unit == 'deg' else 1.0), self.zero
-
-
-class Picture(_Strict):
+class Picture(Strict):
     """Which camera of the bundle goes where; rgb, at the size that the bundle gives it."""
 
     key: Key
     camera: str = Field(pattern=r'^[a-z][a-z0-9_]*$')
 
 
-class State(_Strict):
+class State(Strict):
     """A vector of measured joint positions."""
 
     key: Key
     columns: tuple[Column, ...] = Field(min_length=1, max_length=200)
 
 
-class Actions(_Strict):
+class Actions(Strict):
     """A matrix of the answer, one row a step: 'relative' to where the joints were, 'delta' to the step before."""
 
     key: Key
@@ -101,7 +53,7 @@ class Actions(_Strict):
     columns: tuple[Column, ...] = Field(min_length=1, max_length=200)
 
 
-class PolicyFile(_Strict):
+class PolicyFile(Strict):
     """A served policy. ``horizon`` rows, ``dt`` seconds apart; the first is due ``dt`` after the pictures.
 
     Attributes:

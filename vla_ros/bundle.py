@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from vla_ros.strict_yaml import read_yaml, write_yaml
 from vla_ros.types import IndexArray, VlaError
+from vla_ros.validation import first_problem
 
 MANIFEST = 'manifest.yaml'
 FORMAT = 1
@@ -26,7 +27,6 @@ LARGEST_FILE = {'.onnx': 2**31, '.safetensors': 2**35, '.json': 2**26}
 """Bytes, by kind; there are no other kinds. No ONNX file is larger: protobuf ends at 2 GiB."""
 LARGEST_MATRIX = 2**24  # numbers
 MOST_PIXELS = 2**23  # of all cameras together
-SHOWN = 80  # characters of what was found
 
 Size = Annotated[int, Field(gt=0, le=65_536)]
 Mean = Annotated[float, Field(ge=-1000.0, le=1000.0)]
@@ -111,6 +111,12 @@ class ChunkSpec(_Strict):
     representation: Literal['relative', 'absolute']
     prefix: int = Field(ge=0)
 
+    @model_validator(mode='after')
+    def _leaves_something_open(self) -> ChunkSpec:
+        if self.prefix >= self.horizon:
+            raise ValueError(f'prefix: expected less than the horizon {self.horizon}, found {self.prefix}')
+        return self
+
 
 class StatisticsSpec(_Strict):
     """Mean and standard deviation a joint."""
@@ -136,6 +142,25 @@ class FlowSpec(_Strict):
 
     convention: Literal['groot', 'pi0']
     steps: int = Field(gt=0, le=1000)
+
+
+class ActionTokensSpec(_Strict):
+    """Generation 1: one token a joint and step, of ``bins`` uniform bins from ``low`` to ``high``, rad a joint.
+
+    Bins are of actions as ``chunk`` represents them. ``first`` is the id of the token of bin 0; the others follow.
+    """
+
+    bins: int = Field(gt=1, le=65_536)
+    low: tuple[Angle, ...]
+    high: tuple[Angle, ...]
+    first: int = Field(ge=0, le=10_000_000)
+    chunk: ChunkSpec
+
+    @model_validator(mode='after')
+    def _has_room(self) -> ActionTokensSpec:
+        if any(low >= high for low, high in zip(self.low, self.high)):
+            raise ValueError(f'expected low below high, found {list(self.low)} and {list(self.high)}')
+        return self
 
 
 class FileSpec(_Strict):
@@ -169,6 +194,7 @@ class Manifest(_Strict):
     chunk: ChunkSpec
     normalisation: NormalisationSpec
     flow: FlowSpec
+    action_tokens: ActionTokensSpec | None = None
     files: dict[str, FileSpec] = Field(max_length=100)
     provenance: dict[str, Any]
     metrics: dict[str, Any]
@@ -192,6 +218,9 @@ class Manifest(_Strict):
         if self.normalisation.velocity is not None:
             lengths['normalisation.velocity.mean'] = len(self.normalisation.velocity.mean)
             lengths['normalisation.velocity.std'] = len(self.normalisation.velocity.std)
+        if self.action_tokens is not None:
+            lengths['action_tokens.low'] = len(self.action_tokens.low)
+            lengths['action_tokens.high'] = len(self.action_tokens.high)
         for key, found in lengths.items():
             if found != joints:
                 raise ValueError(f'{key}: expected {joints} values, one a joint, found {found}')
@@ -213,10 +242,6 @@ class Manifest(_Strict):
         if hand is not None and hand.joint not in self.robot.joints:
             raise ValueError(
                 f'reasoning.hand.joint: expected one of {list(self.robot.joints)}, found {hand.joint!r}'
-            )
-        if self.chunk.prefix >= self.chunk.horizon:
-            raise ValueError(
-                f'chunk.prefix: expected less than the horizon {self.chunk.horizon}, found {self.chunk.prefix}'
             )
         return self
 
@@ -291,23 +316,7 @@ def load_bundle(folder: Path) -> Bundle:
     try:
         return Bundle(folder, Manifest.model_validate(content))
     except ValidationError as error:
-        raise VlaError(f'{path}: {_first_problem(error)}') from error
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    key = '.'.join(str(part) for part in problem['loc']) or 'manifest'
-    found = problem.get('input')
-    shown = '' if isinstance(found, (dict, list)) else f', found {_short(repr(found))}'
-    more = f' (and {error.error_count() - 1} more)' if error.error_count() > 1 else ''
-    sentence = problem['msg'].removeprefix('Value error, ')
-    return f'{_short(key)}: {sentence}{shown}{more}'
-
-
-def _short(text: str) -> str:
-    """One line of it that is not too long to read."""
-    line = ''.join(c if c.isprintable() else '?' for c in text)
-    return line if len(line) <= SHOWN else f'{line[:SHOWN]}...'
+        raise VlaError(f'{path}: {first_problem(error)}') from error
 
 
 def _require_unlike(key: str, names: Sequence[str]) -> None:

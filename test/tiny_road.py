@@ -73,7 +73,9 @@ def write_road(out: Path, looks: int = 24) -> Path:
     rng = np.random.default_rng(2)
     truth = made_up_truth(rng, 8)
     images = {camera: rng.integers(0, 255, (8, SIZE, SIZE, 3), np.uint8) for camera in CAMERAS}
-    Snapshots(images, {'front': truth.centres, 'wrist': truth.centres}, truth).save(out / 'snapshots_test.npz')
+    Snapshots(images, {'front': truth.centres, 'wrist': truth.centres}, truth).save(
+        out / 'snapshots_test.npz'
+    )
     said = [conversations.drawn(rng, truth, i % 8, stages.BINS) for i in range(200)]
     tokenizer = train_tokenizer([one.prompt(stages.BINS) + one.trace for one in said], stages.BINS, 1000)
     tokenizer.save_pretrained(str(out / 'tokenizer'))
@@ -84,9 +86,7 @@ def write_road(out: Path, looks: int = 24) -> Path:
     llava.save_pretrained(str(out / 'language'))
     tokenizer.save_pretrained(str(out / 'language'))
     head = FlowHead(
-        FlowConfig(
-            velocities=True, tokens=8, token_width=24, thought_width=32, width=24, heads=2, pairs=2
-        )
+        FlowConfig(velocities=True, tokens=8, token_width=24, thought_width=32, width=24, heads=2, pairs=2)
     )
     moments = action.statistics(made_up_lessons(0, looks))
     (out / 'action').mkdir()

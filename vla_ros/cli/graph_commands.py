@@ -30,6 +30,10 @@ def run(
     providers: Annotated[
         str, typer.Option(help='cpu, cuda or tensorrt, or for some nodes: perception=cuda,action=tensorrt.')
     ] = '',
+    generation: Annotated[
+        int | None,
+        typer.Option(min=1, max=2, help='Of System 1: 2 is flow matching, 1 are action tokens.'),
+    ] = None,
     composed: Annotated[bool, typer.Option('--composed', help='One process for all nodes.')] = False,
     visualise: Annotated[bool, typer.Option('--visualise', help='Draw for rviz and Foxglove, too.')] = False,
     namespace: Namespace = '',
@@ -50,6 +54,7 @@ def run(
         robot=robot,
         bundle=bundle,
         providers=providers,
+        generation=generation,
         composed=composed,
         visualise=visualise,
         namespace=namespace,

@@ -27,6 +27,7 @@ def run_graph(
     robot: str,
     bundle: str,
     providers: str,
+    generation: int | None = None,
     composed: bool,
     visualise: bool,
     namespace: str,
@@ -46,6 +47,7 @@ def run_graph(
         robot=robot,
         bundle=bundle,
         providers=providers,
+        generation=generation,
         namespace=namespace,
         parameters_file=parameters_file,
     )

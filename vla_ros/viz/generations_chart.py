@@ -18,12 +18,12 @@ from vla_ros.types import ActionChunk, VlaError
 from vla_ros.viz.smoothness_chart import BACKGROUND, DPI, colour_of, dress
 
 COLUMNS = (
-    ('error', 'error', 1e3),
-    ('2nd diff.', 'second_difference', 1e3),
-    ('peak jerk', 'peak_jerk', 1.0),
-    ('largest', 'largest_jerk', 1.0),
-    ('jump', 'boundary_jump', 1e3),
-    ('largest', 'largest_jump', 1e3),
+    ('error', 'error', 1e3, '.2f'),
+    ('2nd diff.', 'second_difference', 1e3, '.2f'),
+    ('jerk', 'peak_jerk', 1.0, ',.0f'),
+    ('largest', 'largest_jerk', 1.0, ',.0f'),
+    ('jump', 'boundary_jump', 1e3, '.2f'),
+    ('largest', 'largest_jump', 1e3, '.2f'),
 )
 BARS = (
     ('second_difference', 'Mean |second difference|', 1e3, 'mrad'),
@@ -38,10 +38,12 @@ def generations_table(report: Mapping[str, Any]) -> Table:
         f'{report["expert_clipped"]:.1%} of the expert outside of the bins'
     )
     table = Table(title=title, title_justify='left', box=None)
-    for name in ('', *(name for name, _, _ in COLUMNS), 'p50', 'p99'):
+    for name in ('', *(name for name, *_ in COLUMNS), 'p50', 'p99'):
         table.add_column(name, no_wrap=True, justify='right' if name else 'left')
     for row in report['rows']:
-        numbers = ['-' if row[key] is None else f'{scale * row[key]:,.4g}' for _, key, scale in COLUMNS]
+        numbers = [
+            '-' if row[key] is None else format(scale * row[key], form) for _, key, scale, form in COLUMNS
+        ]
         latency = row['latency_ms']
         times = [f'{latency[key]:.1f}' if latency else '-' for key in ('p50', 'p99')]
         table.add_row(row['name'], *numbers, *times)
@@ -63,6 +65,7 @@ def draw_generations(
         heights = [scale * (row[key] or 0.0) for row in report['rows']]
         axis.bar(range(len(names)), heights, color=colours)
         dress(axis, title, '', unit, legend=False)
+        axis.set_axisbelow(True)
         axis.set_xticks(range(len(names)), [name.replace(', ', ',\n') for name in names], rotation=30)
     moved = np.stack([np.ptp(chunk.positions, axis=0) for chunk in chunks['expert']])
     look, joint = np.unravel_index(moved.argmax(), moved.shape)

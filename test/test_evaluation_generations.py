@@ -12,12 +12,10 @@ from hypothesis import strategies as st
 
 pytest.importorskip('mujoco')
 
-from vla_ros.action.token_policy import action_tokens_of
-from vla_ros.bundle import load_bundle
 from vla_ros.evaluation.brain import Brain
 from vla_ros.evaluation.chunk_smoothness import jump, measure_chunks, on_grid
 from vla_ros.evaluation.episodes import Episode
-from vla_ros.evaluation.generations import collect_looks
+from vla_ros.evaluation.generations import collect_looks, open_both
 from vla_ros.evaluation.looks import LOOK_EVERY
 from vla_ros.sim.expert import PERIOD
 from vla_ros.sim.layouts import OBJECTS, laid_out
@@ -120,9 +118,8 @@ def test_given_a_model_that_never_knows_what_to_do_then_it_is_said() -> None:
 
 
 def test_given_a_bundle_without_generation_1_then_it_is_one_sentence() -> None:
-    shipped = load_bundle(Path(__file__).parent.parent / 'models' / 'tabletop').manifest
     with pytest.raises(VlaError, match="bundle 'tabletop' has no generation 1"):
-        action_tokens_of(shipped)
+        open_both(Path(__file__).parent.parent / 'models' / 'tabletop')
 
 
 def test_the_table_and_the_chart_show_what_was_measured(tmp_path: Path) -> None:

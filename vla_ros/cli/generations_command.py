@@ -26,11 +26,9 @@ def generations(
     json_file: JsonFile = None,
 ) -> None:
     """Generation 1 (action tokens) against generation 2 (flow matching): error, jitter, jumps, latency."""
-    from vla_ros.action.token_policy import action_tokens_of
-    from vla_ros.bundle import load_bundle
     from vla_ros.evaluation.brain import load_brain
     from vla_ros.evaluation.episodes import TO_REFUSE, list_episodes
-    from vla_ros.evaluation.generations import collect_looks, generations_report
+    from vla_ros.evaluation.generations import collect_looks, generations_report, open_both
     from vla_ros.evaluation.wordings import held_out_wordings, load_wordings
     from vla_ros.paths import bundle_directory
     from vla_ros.types import VlaError
@@ -38,8 +36,7 @@ def generations(
     from vla_ros.viz.generations_chart import draw_generations, generations_table
 
     begun, folder = time.perf_counter(), bundle_directory(bundle)
-    loaded = load_bundle(folder)
-    action_tokens_of(loaded.manifest)  # said before minutes of looks
+    loaded = open_both(folder)
     if task in TO_REFUSE:
         raise VlaError(f'task: expected one that can be done, found {task!r}')
     words = held_out_wordings() if wordings is None else load_wordings(wordings)
@@ -59,19 +56,19 @@ def generations(
 
 def _successes(trials: list[Any], folder: Path, workers: int) -> dict[str, Any]:
     """Closed-loop success of both, on the same episodes."""
-    from vla_ros.action.generations import GENERATIONS
     from vla_ros.cli.terminal import show_numbers
+    from vla_ros.evaluation.generations import NAMES
     from vla_ros.evaluation.statistics import wilson_interval
     from vla_ros.evaluation.success import run_trials
     from vla_ros.viz.progress import trial_progress
 
     found = {}
-    for generation in GENERATIONS:
-        with trial_progress(console, f'generation {generation}', len(trials)) as show:
+    for generation, name in NAMES.items():
+        with trial_progress(console, name, len(trials)) as show:
             outcomes = run_trials(trials, folder, generation=generation, workers=workers, on_outcome=show)
         done = sum(outcome.success for outcome in outcomes)
         low, high = wilson_interval(done, len(trials))
-        found[f'generation {generation}'] = {
+        found[name] = {
             'successes': done,
             'episodes': len(trials),
             'ci95': [round(low, 4), round(high, 4)],

@@ -20,7 +20,7 @@ from vla_ros.action.generations import FLOW, TOKENS, chunk_of, open_policy
 from vla_ros.action.noise import noise
 from vla_ros.action.planner import Policy
 from vla_ros.action.token_policy import action_tokens_of
-from vla_ros.bundle import MANIFEST, Bundle, ChunkSpec, sha256
+from vla_ros.bundle import MANIFEST, Bundle, ChunkSpec, load_bundle, sha256
 from vla_ros.evaluation.brain import Brain
 from vla_ros.evaluation.chunk_smoothness import measure_chunks, on_grid
 from vla_ros.evaluation.episodes import Episode
@@ -32,6 +32,17 @@ from vla_ros.types import ActionChunk, VlaError
 
 EXPERT, EXPERT_IN_BINS, FLOW_IN_BINS = 'expert', 'expert, in bins', 'generation 2, in bins'
 NAMES = {TOKENS: 'generation 1', FLOW: 'generation 2'}
+
+
+def open_both(folder: Path) -> Bundle:
+    """A bundle that has both generations.
+
+    Raises:
+        VlaError: it has one only, or is not valid.
+    """
+    bundle = load_bundle(folder)
+    action_tokens_of(bundle.manifest)
+    return bundle
 
 
 def collect_looks(

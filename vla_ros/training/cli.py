@@ -93,8 +93,8 @@ def action(
 
 def tokens(
     out: Out = WORK,
-    steps: Steps = 6000,
-    batch: Batch = 32,
+    steps: Steps = 4000,
+    batch: Batch = 16,
     learning_rate: Rate = 5e-4,
     traces: Annotated[
         float, typer.Option(min=0.0, max=0.99, help='share of traces, by which the language survives')

@@ -20,9 +20,6 @@ from transformers import LlavaForConditionalGeneration
 from vla_ros.training.language import POINTING_HEAD, POINTING_LAYER, POINTING_WEIGHT, LanguageTrainer
 from vla_ros.training.places import pointing_loss, word_losses
 
-Cache = Any
-"""Keys and values of ``transformers``."""
-
 
 class TokenModel(nn.Module):
     """A LLaVA model with two more ways in. ``forward`` is the loss of a mixed batch."""
@@ -110,7 +107,7 @@ class TokenModel(nn.Module):
 
     def _mask(self, tokens: Tensor, thought: Tensor) -> Tensor:
         """(B, visual tokens + rows + 1) what is there; rows of zeros pad a thought."""
-        seen = torch.ones(tokens.shape[:2], dtype=torch.long)
+        seen = torch.ones(tokens.shape[:2], dtype=torch.long, device=tokens.device)
         thinks = (thought.abs().amax(-1) > 0).long()
         return torch.cat([seen, thinks, torch.ones_like(seen[:, :1])], 1)
 

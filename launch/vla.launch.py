@@ -20,6 +20,7 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 
+from vla_ros.action.generations import GENERATIONS
 from vla_ros.graph import PARAMETERS_FILE, RECORDER, ROBOT, environment, processes, recorder
 from vla_ros.paths import PACKAGE, config_file
 from vla_ros.process import PATIENCE, Process
@@ -60,6 +61,13 @@ def generate_launch_description() -> LaunchDescription:
                 default_value='',
                 description='Where the model runs: cpu, cuda or tensorrt, or for some nodes only, as '
                 'perception=cuda,action=tensorrt; empty: as in params_file.',
+            ),
+            DeclareLaunchArgument(
+                'generation',
+                default_value='',
+                choices=['', *map(str, GENERATIONS)],
+                description="Of the bundle's System 1: 2 for flow matching, 1 for action tokens; empty: as in "
+                'params_file.',
             ),
             DeclareLaunchArgument(
                 'autostart',
@@ -120,6 +128,7 @@ def start(context: LaunchContext) -> list[SetEnvironmentVariable | Node | Includ
         parameters_file=Path(value('params_file')),
         bundle=value('model'),
         providers=value('providers'),
+        generation=int(value('generation')) if value('generation') else None,
         autostart=value('autostart') == 'true' if value('autostart') else None,
         use_sim_time=value('use_sim_time') == 'true',
         enclaves=value('enclaves'),

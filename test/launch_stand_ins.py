@@ -21,6 +21,7 @@ ARGUMENTS = {
     'params_file': str(config_file('vla.params.yaml')),
     'model': '',
     'providers': '',
+    'generation': '',
     'autostart': '',
     'composed': 'false',
     'simulator': 'false',

@@ -9,7 +9,7 @@ import pytest
 from vla_ros.action.planner import PlannerSettings
 from vla_ros.action.settings import GUARD_JUMP, action_parameters, planner_settings
 from vla_ros.bundle import load_bundle
-from vla_ros.manifest import Manifest
+from vla_ros.manifest import ChunkSpec, Manifest
 from vla_ros.paths import bundle_directory, config_file
 from vla_ros.types import VlaError
 
@@ -26,6 +26,15 @@ def test_given_no_parameters_then_every_step_has_its_own_defaults(manifest: Mani
     assert settings.shape.dt == manifest.chunk.dt
     assert settings.stitch.transport_lead == defaults.stitch.transport_lead
     assert settings.guard.max_thought_age == defaults.guard.max_thought_age
+
+
+def test_given_a_policy_with_chunks_of_its_own_then_their_prefix_counts_and_plans_keep_their_steps(
+    manifest: Manifest,
+) -> None:
+    chunk = ChunkSpec(horizon=8, dt=2 * manifest.chunk.dt, representation='relative', prefix=0)
+    settings = planner_settings({}, manifest, chunk)
+    assert manifest.chunk.prefix > 0 and settings.stitching.name == 'ramp'
+    assert settings.shape.dt == manifest.chunk.dt
 
 
 def test_given_one_start_jump_then_each_joint_has_it_and_the_guard_allows_a_little_more(

@@ -139,6 +139,11 @@ def test_given_a_robot_and_providers_when_launched_then_each_node_is_told(stand_
         assert node.options['remappings'] == [('joint_trajectory', 'panda_arm_controller/joint_trajectory')]
 
 
+def test_given_a_generation_when_launched_then_each_node_is_told(stand_ins: None) -> None:
+    for node in nodes(generation='1'):
+        assert node.options['parameters'][-1]['generation'] == 1
+
+
 def test_given_a_bag_to_record_when_launched_then_the_recorder_starts_first(stand_ins: None) -> None:
     first, *others = nodes(record='/bags/new', namespace='left')
 

@@ -234,10 +234,12 @@ def test_given_an_answer_that_comes_too_late_when_it_is_read_then_the_guard_refu
         ({'policy': 'nobody'}, "parameter 'policy'"),
         ({'backend': 'groot'}, 'expected backend groot'),
         ({'server': 'http://x'}, "parameter 'server'"),
+        ({'generation': 1}, "parameter 'generation': expected 2 for backend 'openpi'"),
+        ({'generation': 1, 'backend': 'onnx'}, "bundle 'tiny' has no generation 1"),
     ],
 )
 def test_given_settings_that_do_not_fit_when_configured_then_the_node_says_so_and_stays_down(
-    graph: Graph, tmp_path: Path, parameters: dict[str, str], says: str
+    graph: Graph, tmp_path: Path, parameters: dict[str, Any], says: str
 ) -> None:
     bundle = write_bundle(tmp_path / 'tiny')
     settings = {

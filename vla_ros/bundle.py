@@ -16,10 +16,10 @@ from pydantic import ValidationError
 from vla_ros.manifest import LARGEST_FILE, Manifest
 from vla_ros.strict_yaml import read_yaml, write_yaml
 from vla_ros.types import IndexArray, VlaError
+from vla_ros.validation import first_problem
 
 MANIFEST = 'manifest.yaml'
 LARGEST_MANIFEST = 250_000  # bytes; a manifest is a page of text
-SHOWN = 80  # characters of what was found
 
 
 @dataclass(frozen=True)
@@ -92,23 +92,7 @@ def load_bundle(folder: Path) -> Bundle:
     try:
         return Bundle(folder, Manifest.model_validate(content))
     except ValidationError as error:
-        raise VlaError(f'{path}: {_first_problem(error)}') from error
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    key = '.'.join(str(part) for part in problem['loc']) or 'manifest'
-    found = problem.get('input')
-    shown = '' if isinstance(found, (dict, list)) else f', found {_short(repr(found))}'
-    more = f' (and {error.error_count() - 1} more)' if error.error_count() > 1 else ''
-    sentence = problem['msg'].removeprefix('Value error, ')
-    return f'{_short(key)}: {sentence}{shown}{more}'
-
-
-def _short(text: str) -> str:
-    """One line of it that is not too long to read."""
-    line = ''.join(c if c.isprintable() else '?' for c in text)
-    return line if len(line) <= SHOWN else f'{line[:SHOWN]}...'
+        raise VlaError(f'{path}: {first_problem(error)}') from error
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

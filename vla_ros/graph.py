@@ -68,6 +68,7 @@ def processes(
     parameters_file: Path | None = None,
     bundle: str = '',
     providers: str = '',
+    generation: int | None = None,
     autostart: bool | None = None,
     use_sim_time: bool = False,
     log_level: str = 'info',
@@ -86,6 +87,7 @@ def processes(
         bundle: path or name of a bundle; '' leaves it to the parameter file.
         providers: where the models run: 'cuda' for all nodes, or 'perception=cuda,action=tensorrt' for some; '' leaves
             it to the parameter file.
+        generation: of the bundle's System 1, see ``vla_ros.action.generations``; None leaves it to the parameter file.
         autostart: whether the nodes configure and activate themselves; None leaves it to the parameter file.
         use_sim_time: nodes take the time from /clock; the simulator then publishes it.
         enclaves: SROS2 enclave that holds one of the same name for each node; '' is none.
@@ -112,6 +114,8 @@ def processes(
         values['bundle'] = str(bundle_directory(bundle))
     if robot != NO_ROBOT:
         values['robot'] = robot if robot_file(robot).stem == robot else str(robot_file(robot))
+    if generation is not None:
+        values['generation'] = generation
     if autostart is not None:
         values['autostart'] = autostart
     values.update(parameters or {})

@@ -102,6 +102,12 @@ class ChunkSpec(_Strict):
     representation: Literal['relative', 'absolute']
     prefix: int = Field(ge=0)
 
+    @model_validator(mode='after')
+    def _leaves_something_open(self) -> ChunkSpec:
+        if self.prefix >= self.horizon:
+            raise ValueError(f'prefix: expected less than the horizon {self.horizon}, found {self.prefix}')
+        return self
+
 
 class StatisticsSpec(_Strict):
     """Mean and standard deviation a joint."""
@@ -127,6 +133,25 @@ class FlowSpec(_Strict):
 
     convention: Literal['groot', 'pi0']
     steps: int = Field(gt=0, le=1000)
+
+
+class ActionTokensSpec(_Strict):
+    """Generation 1: one token a joint and step, of ``bins`` uniform bins from ``low`` to ``high``, rad a joint.
+
+    Bins are of actions as ``chunk`` represents them. ``first`` is the id of the token of bin 0; the others follow.
+    """
+
+    bins: int = Field(gt=1, le=65_536)
+    low: tuple[Angle, ...]
+    high: tuple[Angle, ...]
+    first: int = Field(ge=0, le=10_000_000)
+    chunk: ChunkSpec
+
+    @model_validator(mode='after')
+    def _has_room(self) -> ActionTokensSpec:
+        if any(low >= high for low, high in zip(self.low, self.high)):
+            raise ValueError(f'expected low below high, found {list(self.low)} and {list(self.high)}')
+        return self
 
 
 class FileSpec(_Strict):
@@ -160,6 +185,7 @@ class Manifest(_Strict):
     chunk: ChunkSpec
     normalisation: NormalisationSpec
     flow: FlowSpec
+    action_tokens: ActionTokensSpec | None = None
     files: dict[str, FileSpec] = Field(max_length=100)
     provenance: dict[str, Any]
     metrics: dict[str, Any]
@@ -183,6 +209,9 @@ class Manifest(_Strict):
         if self.normalisation.velocity is not None:
             lengths['normalisation.velocity.mean'] = len(self.normalisation.velocity.mean)
             lengths['normalisation.velocity.std'] = len(self.normalisation.velocity.std)
+        if self.action_tokens is not None:
+            lengths['action_tokens.low'] = len(self.action_tokens.low)
+            lengths['action_tokens.high'] = len(self.action_tokens.high)
         for key, found in lengths.items():
             if found != joints:
                 raise ValueError(f'{key}: expected {joints} values, one a joint, found {found}')
@@ -204,10 +233,6 @@ class Manifest(_Strict):
         if hand is not None and hand.joint not in self.robot.joints:
             raise ValueError(
                 f'reasoning.hand.joint: expected one of {list(self.robot.joints)}, found {hand.joint!r}'
-            )
-        if self.chunk.prefix >= self.chunk.horizon:
-            raise ValueError(
-                f'chunk.prefix: expected less than the horizon {self.chunk.horizon}, found {self.chunk.prefix}'
             )
         return self
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from vla_ros.action.policy_input import normalised_state, require_inputs, senseless_inputs
 from vla_ros.bundle import Bundle
 from vla_ros.runtime import open_session
 from vla_ros.types import (
@@ -16,7 +17,6 @@ from vla_ros.types import (
     JointSample,
     Sight,
     Thought,
-    VisualTokens,
     VlaError,
     require_shape,
 )
@@ -29,11 +29,6 @@ class FlowPolicy:
         self._manifest = bundle.manifest
         self._session: Any = open_session(bundle.file('action'), provider, allow_fallback=allow_fallback)
         normalisation = bundle.manifest.normalisation
-        self._state_mean, self._state_std = (
-            np.array(normalisation.state.mean),
-            np.array(normalisation.state.std),
-        )
-        self._velocity = normalisation.velocity
         self._action_mean, self._action_std = (
             np.array(normalisation.action.mean),
             np.array(normalisation.action.std),
@@ -66,16 +61,10 @@ class FlowPolicy:
         Raises:
             VlaError: a shape that the manifest does not name, or a thought without rows.
         """
-        if not isinstance(tokens, VisualTokens):
-            raise VlaError('tokens: expected those of the bundle, found pictures')
         manifest = self._manifest
         horizon, count = self.noise_shape
-        require_shape('tokens', tokens.rows, (manifest.tokens.rows, manifest.tokens.width))
-        require_shape('thought', thought.rows, (None, manifest.thought.width))
-        require_shape('joint positions', joints.positions, (count,))
+        seen = require_inputs(manifest, tokens, thought, joints)
         require_shape('noise', noise, (horizon, count))
-        if not 0 < len(thought.rows) <= manifest.thought.rows:
-            raise VlaError(f'thought: expected 1 to {manifest.thought.rows} rows, found {len(thought.rows)}')
         padded = np.zeros((manifest.thought.rows, manifest.thought.width), np.float32)
         padded[: len(thought.rows)] = thought.rows
         anchor = joints.positions if manifest.chunk.representation == 'relative' else np.zeros(count)
@@ -91,9 +80,9 @@ class FlowPolicy:
             None,
             {
                 'noise': noise[None].astype(np.float32),
-                'tokens': tokens.rows[None],
+                'tokens': seen.rows[None],
                 'thought': padded[None],
-                'state': self._state(joints)[None].astype(np.float32),
+                'state': normalised_state(manifest, joints)[None].astype(np.float32),
                 'prefix': known[None],
                 'clean': clean[None],
             },
@@ -101,22 +90,6 @@ class FlowPolicy:
         positions = normalised[0].astype(np.float64) * self._action_std + self._action_mean + anchor
         return ActionChunk(tokens.stamp, manifest.chunk.dt, positions)
 
-    def _state(self, joints: JointSample) -> DoubleArray:
-        """Normalised positions (J,), or positions and velocities (2 J,) where the bundle has statistics of both."""
-        positions = (joints.positions - self._state_mean) / self._state_std
-        if self._velocity is None:
-            return np.asarray(positions)
-        require_shape('joint velocities', joints.velocities, positions.shape)
-        mean, std = np.array(self._velocity.mean), np.array(self._velocity.std)
-        return np.concatenate([positions, (joints.velocities - mean) / std])
-
     def warm_up(self) -> None:
         """One run on zeros, so that the first real one is not the slow one."""
-        manifest = self._manifest
-        horizon, count = self.noise_shape
-        self.act(
-            VisualTokens(0, np.zeros((manifest.tokens.rows, manifest.tokens.width), np.float32)),
-            Thought(0, np.ones((1, manifest.thought.width), np.float32)),
-            JointSample(0, np.array(manifest.robot.rest), np.zeros(count)),
-            np.zeros((horizon, count), np.float32),
-        )
+        self.act(*senseless_inputs(self._manifest), np.zeros(self.noise_shape, np.float32))

@@ -13,7 +13,7 @@ from vla_ros.action.planner import PlannerSettings
 from vla_ros.action.shape import ShapeSettings
 from vla_ros.action.stitch import StitchSettings
 from vla_ros.action.stitching import make_stitching
-from vla_ros.manifest import Manifest
+from vla_ros.manifest import ChunkSpec, Manifest
 from vla_ros.types import VlaError
 
 START_JUMP = (0.25,)
@@ -22,8 +22,12 @@ GUARD_JUMP = 0.1
 """rad that the guard allows beyond start_jump: the arm goes on between measuring and planning."""
 
 
-def planner_settings(values: Mapping[str, Any], manifest: Manifest) -> PlannerSettings:
+def planner_settings(
+    values: Mapping[str, Any], manifest: Manifest, chunk: ChunkSpec | None = None
+) -> PlannerSettings:
     """The settings that parameters stand for; one that is not among ``values`` has its default.
+
+    ``chunk`` is that of the policy, if it is not the manifest's; plans have points as far apart as the manifest's.
 
     Raises:
         VlaError: ``start_jump`` has neither one value nor one a joint, or ``stitching`` does not fit the bundle.
@@ -38,7 +42,7 @@ def planner_settings(values: Mapping[str, Any], manifest: Manifest) -> PlannerSe
         stamp_plans=values.get('stamp_plans', PlannerSettings.stamp_plans),
         stitching=make_stitching(
             values.get('stitching', 'auto'),
-            manifest.chunk.prefix,
+            (chunk or manifest.chunk).prefix,
             values.get('ensemble_decay', ENSEMBLE_DECAY),
         ),
         stitch=StitchSettings(

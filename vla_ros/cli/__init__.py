@@ -12,6 +12,7 @@ import typer
 
 from vla_ros.cli.ablations_command import ablations
 from vla_ros.cli.dataset_commands import check, export_episodes, record
+from vla_ros.cli.generations_command import generations
 from vla_ros.cli.graph_commands import run, say, status
 from vla_ros.cli.inspect_command import inspect
 from vla_ros.cli.language_command import language
@@ -143,7 +144,7 @@ for command in (demo, run, say, status, inspect, replay, record):
     app.command()(command)
 for passing in (train, export):
     app.command(context_settings=PASS_ON, add_help_option=False)(passing)
-for measure in (success, reasoning, ablations, language, smoothness, safety, faults, soak):
+for measure in (success, reasoning, ablations, generations, language, smoothness, safety, faults, soak):
     evaluations.command()(measure)
 evaluations.command('replay')(replay_faults)
 datasets.command('export')(export_episodes)

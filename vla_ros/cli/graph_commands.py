@@ -31,6 +31,10 @@ def run(
     providers: Annotated[
         str, typer.Option(help='cpu, cuda or tensorrt, or for some nodes: perception=cuda,action=tensorrt.')
     ] = '',
+    generation: Annotated[
+        int | None,
+        typer.Option(min=1, max=2, help='Of System 1: 2 is flow matching, 1 are action tokens.'),
+    ] = None,
     composed: Annotated[bool, typer.Option('--composed', help='One process for all nodes.')] = False,
     visualise: Annotated[bool, typer.Option('--visualise', help='Draw for rviz and Foxglove, too.')] = False,
     namespace: Namespace = '',
@@ -51,6 +55,7 @@ def run(
         robot=robot,
         bundle=bundle,
         providers=providers,
+        generation=generation,
         namespace=namespace,
         parameters_file=parameters,
     )

@@ -8,7 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
-from vla_ros.cli.terminal import DEFAULT_BUNDLE, Bundle, JsonFile, Wordings, console, show_numbers, write_json
+from vla_ros.cli.terminal import (
+    DEFAULT_BUNDLE,
+    Bundle,
+    Generation,
+    JsonFile,
+    Wordings,
+    console,
+    show_numbers,
+    write_json,
+)
 
 FILMS = Path('out/success')
 
@@ -25,6 +34,7 @@ def success(
     seed: Annotated[int, typer.Option(min=0, help='Episode i plays in the scene of seed + i.')] = 1_000_000,
     wordings: Wordings = None,
     bundle: Bundle = DEFAULT_BUNDLE,
+    generation: Generation = 2,
     expert: Annotated[
         bool, typer.Option('--expert', help='The scripted expert in the place of the model (offline only).')
     ] = False,
@@ -58,7 +68,9 @@ def success(
     for name, trials in lists.items():
         begun = time.perf_counter()
         with trial_progress(console, f'{name}, {"through ROS" if ros else "offline"}', len(trials)) as show:
-            outcomes = _play(trials, folder, show, ros=ros, workers=workers, delay=delay)
+            outcomes = _play(
+                trials, folder, show, ros=ros, workers=workers, delay=delay, generation=generation
+            )
         results[name] = report(
             outcomes,
             task=name,
@@ -67,6 +79,7 @@ def success(
             bundle=folder,
             road='ros' if ros else 'offline',
             begun=begun,
+            generation=generation,
         )
         show_numbers(
             f'{name}: {results[name]["successes"]} of {results[name]["episodes"]}',
@@ -105,17 +118,31 @@ def _film(failed: list[Any], folder: Path, delay: float) -> None:
 
 
 def _play(
-    trials: list[Any], folder: Path | None, show: Any, *, ros: bool, workers: int, delay: float
+    trials: list[Any],
+    folder: Path | None,
+    show: Any,
+    *,
+    ros: bool,
+    workers: int,
+    delay: float,
+    generation: int,
 ) -> list[Any]:
     """The outcomes of the trials, offline or through ROS."""
     if not ros or folder is None:
         from vla_ros.evaluation.closed_loop import Timing
         from vla_ros.evaluation.success import run_trials
 
-        return run_trials(trials, folder, timing=Timing(motion_delay=delay), workers=workers, on_outcome=show)
+        return run_trials(
+            trials,
+            folder,
+            timing=Timing(motion_delay=delay),
+            generation=generation,
+            workers=workers,
+            on_outcome=show,
+        )
     from vla_ros.nodes.bringup import require_ros
 
     require_ros()
     from vla_ros.nodes.ros_trials import run_ros_trials
 
-    return run_ros_trials(trials, folder, on_outcome=show)
+    return run_ros_trials(trials, folder, on_outcome=show, generation=generation)

@@ -25,6 +25,9 @@ Wordings = Annotated[
     Path | None,
     typer.Option(help='YAML: task -> templates with {object}, {target}, {direction}, {other}, {into}.'),
 ]
+Generation = Annotated[
+    int, typer.Option(min=1, max=2, help='Of System 1: 2 is flow matching, 1 are action tokens.')
+]
 JsonFile = Annotated[Path | None, typer.Option('--json', help='Also write the numbers to this file.')]
 
 DEFAULT_BUNDLE = 'tabletop'

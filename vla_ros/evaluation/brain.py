@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vla_ros.action.flow import FlowPolicy
+from vla_ros.action.generations import FLOW, chunk_of, open_policy
 from vla_ros.action.limits import load_limits
 from vla_ros.action.planner import Planner
 from vla_ros.action.settings import action_parameters, planner_settings
@@ -39,22 +39,24 @@ class Brain:
     hand: HandSpec | None = None
 
 
-def load_brain(folder: Path, *, seed: int = 0) -> Brain:
+def load_brain(folder: Path, *, seed: int = 0, generation: int = FLOW) -> Brain:
     """The brain of a bundle, with its robot's limits and the planning parameters that come with the package.
 
     Raises:
-        VlaError: the bundle is not valid, a file is missing or altered, or the limits do not fit its robot.
+        VlaError: the bundle is not valid or has not this generation of System 1, a file is missing or altered, or the
+            limits do not fit its robot.
     """
     bundle = load_bundle(folder)
     manifest = bundle.manifest
     acting = for_robot(action_parameters(config_file('vla.params.yaml')), manifest)
     limits = load_limits(acting['limits_file'], manifest.robot.joints)
-    settings = planner_settings(acting, manifest)
-    policy = FlowPolicy(bundle)
+    chunk = chunk_of(manifest, generation)
+    settings = planner_settings(acting, manifest, chunk)
+    policy = open_policy(bundle, generation=generation)
     return Brain(
         cameras=tuple(camera.name for camera in manifest.cameras),
         encode=Encoder(bundle).encode,
         reasoner=OnnxReasoner(bundle),
-        make_planner=lambda: Planner(policy, manifest.chunk, limits, replace(settings, seed=seed)),
+        make_planner=lambda: Planner(policy, chunk, limits, replace(settings, seed=seed)),
         hand=manifest.reasoning.hand,
     )

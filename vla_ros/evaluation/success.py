@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from vla_ros.action.generations import FLOW
 from vla_ros.bundle import MANIFEST, load_bundle, sha256
 from vla_ros.evaluation.brain import Brain, load_brain
 from vla_ros.evaluation.closed_loop import Timing
@@ -29,18 +30,19 @@ def run_trials(
     bundle: Path | None,
     *,
     timing: Timing | None = None,
+    generation: int = FLOW,
     workers: int = 1,
     on_outcome: Callable[[Outcome], None] | None = None,
 ) -> list[Outcome]:
     """Play the episodes, ``workers`` at a time in processes of their own; outcomes in the order of the episodes.
 
-    Without a bundle the scripted expert acts in the place of a model.
+    Without a bundle the scripted expert acts in the place of a model. ``generation`` is that of System 1.
 
     Raises:
         VlaError: the bundle cannot be loaded.
     """
     outcomes = []
-    for outcome in _outcomes(episodes, bundle, timing, workers):
+    for outcome in _outcomes(episodes, bundle, timing, generation, workers):
         outcomes.append(outcome)
         if on_outcome is not None:
             on_outcome(outcome)
@@ -48,21 +50,21 @@ def run_trials(
 
 
 def _outcomes(
-    episodes: Sequence[Episode], bundle: Path | None, timing: Timing | None, workers: int
+    episodes: Sequence[Episode], bundle: Path | None, timing: Timing | None, generation: int, workers: int
 ) -> Iterator[Outcome]:
-    _load(bundle, timing)  # also with workers: what is wrong with a bundle is said once, here
+    _load(bundle, timing, generation)  # also with workers: what is wrong with a bundle is said once, here
     if workers <= 1:
         yield from map(_run, episodes)
         return
     # Spawned, not forked: sessions of ONNX Runtime do not survive a fork.
     context = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(workers, context, _load, (bundle, timing)) as pool:
+    with ProcessPoolExecutor(workers, context, _load, (bundle, timing, generation)) as pool:
         yield from pool.map(_run, episodes)
 
 
-def _load(bundle: Path | None, timing: Timing | None) -> None:
+def _load(bundle: Path | None, timing: Timing | None, generation: int) -> None:
     global _brain, _timing
-    _brain, _timing = None if bundle is None else load_brain(bundle), timing
+    _brain, _timing = None if bundle is None else load_brain(bundle, generation=generation), timing
 
 
 def _run(episode: Episode) -> Outcome:
@@ -80,6 +82,7 @@ def report(
     bundle: Path | None,
     road: str,
     begun: float,
+    generation: int = FLOW,
 ) -> dict[str, Any]:
     """The JSON of an evaluation.
 
@@ -110,6 +113,7 @@ def report(
         'seed': seed,
         'wordings': ', '.join(str(path) for path in wordings),
         'bundle': _identity(bundle),
+        'generation': None if bundle is None else generation,
         'machine': machine(),
         'versions': versions(),
         'seconds': round(time.perf_counter() - begun, 1),

@@ -15,6 +15,7 @@ from sensor_msgs.msg import Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
 from vla_ros.action.frozen import FrozenCameras, frozen_sentence
+from vla_ros.action.generations import chunk_of, open_policy
 from vla_ros.action.guard import GuardReason, GuardSettings, Refusal
 from vla_ros.action.limits import absurdities, load_limits
 from vla_ros.action.motion import Distrust, Motion
@@ -22,7 +23,6 @@ from vla_ros.action.planner import Planner, PlannerSettings, Policy
 from vla_ros.action.remote.errors import ServerError
 from vla_ros.action.remote.policy import RemotePolicy
 from vla_ros.action.stitch import ExecutingPlan
-from vla_ros.bundle import Bundle
 from vla_ros.diagnostics import LIMITS_TASK, Level, Report
 from vla_ros.nodes import qos
 from vla_ros.nodes.action_settings import SETTINGS, planner_settings, values_in_force
@@ -45,19 +45,13 @@ WATCH_PERIOD = 0.05  # seconds
 QUIET = (GuardReason.HOLD, GuardReason.NOT_ENABLED, GuardReason.STOPPED)  # nothing to warn of
 
 
-def _make_flow_policy(bundle: Bundle, provider: str, *, allow_fallback: bool) -> Policy:
-    from vla_ros.action.flow import FlowPolicy
-
-    return FlowPolicy(bundle, provider, allow_fallback=allow_fallback)
-
-
 class ActionNode(VlaNode):
     """``perception/tokens``, ``reasoning/thought`` and ``joint_states`` to ``joint_trajectory``.
 
     A policy on a server has pictures and the words of decisions instead of tokens: ``vla_ros.nodes.policy_backend``.
     """
 
-    def __init__(self, make_policy: Callable[..., Policy] = _make_flow_policy, **options: Any) -> None:
+    def __init__(self, make_policy: Callable[..., Policy] = open_policy, **options: Any) -> None:
         super().__init__('action', SETTINGS, peers=('perception', 'reasoning'), **options)
         self._make_policy = make_policy
         self._motion = Motion(self.now, self._send, self._tell_brake)
@@ -75,8 +69,12 @@ class ActionNode(VlaNode):
         """Load model and limits, run the model once, open the topics."""
         bundle = open_bundle(self)
         self._remote = open_remote(self, bundle.manifest)
-        chunk = bundle.manifest.chunk if self._remote is None else self._remote.chunk
-        self._manifest = bundle.manifest.model_copy(update={'chunk': chunk})
+        generation, self._manifest = self.setting('generation'), bundle.manifest
+        if self._remote is None:
+            self._chunk = chunk_of(bundle.manifest, generation)
+        else:
+            self._chunk = self._remote.chunk
+            self._manifest = bundle.manifest.model_copy(update={'chunk': self._chunk})
         self._names = bundle.manifest.robot.joints
         self._cameras = {camera.name: bundle.rows_of((camera.name,)) for camera in bundle.manifest.cameras}
         self._in_force = values_in_force(self, bundle.manifest)
@@ -84,11 +82,14 @@ class ActionNode(VlaNode):
         for sentence in absurdities(limits):
             self.get_logger().warning(sentence)
         policy = self._remote or self._make_policy(
-            bundle, self.setting('provider'), allow_fallback=self.setting('allow_provider_fallback')
+            bundle,
+            self.setting('provider'),
+            allow_fallback=self.setting('allow_provider_fallback'),
+            generation=generation,
         )
         policy.warm_up()
         tell_providers(self, policy.providers, local=self._remote is None)
-        self._planner = Planner(policy, chunk, limits, self._planner_settings())
+        self._planner = Planner(policy, self._chunk, limits, self._planner_settings())
         self._trajectories = self.speak(JointTrajectory, 'joint_trajectory', qos.COMMAND)
         self._dry_runs = self.speak(JointTrajectory, 'action/dry_run', qos.COMMAND)
         self._limits = self.speak(DiagnosticArray, 'action/limits', qos.LATCHED)
@@ -144,6 +145,7 @@ class ActionNode(VlaNode):
         self.health.note('moving', self._motion.is_moving)
         self.health.note('dry run', self.setting('dry_run'))
         if self.is_active:
+            self.health.note('generation', self.setting('generation') if self._remote is None else 'served')
             self.health.note('stitching', self._planner.settings.stitching.name)
             if self._eyes is not None:
                 self._eyes.observe()
@@ -246,7 +248,7 @@ class ActionNode(VlaNode):
         return bool(lost)
 
     def _planner_settings(self) -> PlannerSettings:
-        return planner_settings(self, self._manifest, self._in_force)
+        return planner_settings(self, self._manifest, self._in_force, self._chunk)
 
     def _replan(self, tokens: Sight) -> None:
         """In the worker: one plan, from tokens to the controller."""

@@ -12,7 +12,7 @@ from vla_ros.action.planner import PlannerSettings
 from vla_ros.action.shape import ShapeSettings
 from vla_ros.action.stitch import StitchSettings
 from vla_ros.action.stitching import CHOICES
-from vla_ros.manifest import Manifest
+from vla_ros.manifest import ChunkSpec, Manifest
 from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.nodes.model import MODEL_SETTINGS
 from vla_ros.nodes.parameters import Setting
@@ -151,11 +151,14 @@ def values_in_force(node: VlaNode, manifest: Manifest) -> dict[str, Any]:
     return values
 
 
-def planner_settings(node: VlaNode, manifest: Manifest, in_force: Mapping[str, Any]) -> PlannerSettings:
+def planner_settings(
+    node: VlaNode, manifest: Manifest, in_force: Mapping[str, Any], chunk: ChunkSpec | None = None
+) -> PlannerSettings:
     """How to plan, by the present values of the live parameters. See ``vla_ros.action.settings``.
 
     Args:
         in_force: the others, as ``values_in_force`` gave them once: while the arm moves, nothing depends on files.
+        chunk: that of the policy, if it is not the manifest's.
     """
     live = {setting.name: node.setting(setting.name) for setting in SETTINGS if setting.live}
-    return settings.planner_settings({**in_force, **live}, manifest)
+    return settings.planner_settings({**in_force, **live}, manifest, chunk)

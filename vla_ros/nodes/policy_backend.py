@@ -8,6 +8,7 @@ from functools import partial
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from sensor_msgs.msg import Image
 
+from vla_ros.action.generations import FLOW, GENERATIONS
 from vla_ros.action.remote.policy import RemotePolicy, open_policy
 from vla_ros.action.remote.policy_file import load_policy_file
 from vla_ros.manifest import Manifest
@@ -27,6 +28,14 @@ BACKEND_SETTINGS = (
         "System 1: the bundle's own policy, or one on a server that speaks the protocol of openpi (pi0, pi0.5) or of "
         'GR00T (N1.6, N1.7).',
         choices=(ONNX, 'openpi', 'groot'),
+    ),
+    Setting(
+        'generation',
+        FLOW,
+        "Of the bundle's own policy: 2 is flow matching, 1 are action tokens, which not every bundle has.",
+        min(GENERATIONS),
+        max(GENERATIONS),
+        unit='1',
     ),
     Setting(
         'policy',
@@ -63,11 +72,16 @@ def open_remote(node: VlaNode, manifest: Manifest) -> RemotePolicy | None:
     """The policy on a server that the node's parameters name; None if the bundle's own acts.
 
     Raises:
-        VlaError: the policy cannot be mapped to the bundle's joints, or a package is missing.
+        VlaError: the policy cannot be mapped to the bundle's joints, a package is missing, or a generation is chosen.
     """
-    backend = node.setting('backend')
+    backend, generation = node.setting('backend'), node.setting('generation')
     if backend == ONNX:
         return None
+    if generation != FLOW:
+        raise VlaError(
+            f"parameter 'generation': expected {FLOW} for backend {backend!r}, which has a policy of its own, "
+            f'found {generation}'
+        )
     file = load_policy_file(node.setting('policy'))
     return open_policy(backend, file, manifest, node.setting('server'), node.setting('server_timeout'))
 

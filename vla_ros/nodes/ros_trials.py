@@ -21,7 +21,11 @@ from vla_ros.sim.orders import TIME_LIMITS, written
 
 
 def run_ros_trials(
-    episodes: Sequence[Episode], bundle: Path, on_outcome: Callable[[Outcome], None] | None = None
+    episodes: Sequence[Episode],
+    bundle: Path,
+    on_outcome: Callable[[Outcome], None] | None = None,
+    *,
+    generation: int | None = None,
 ) -> list[Outcome]:
     """Start simulator and nodes, play the episodes one after another, and stop everything.
 
@@ -29,7 +33,9 @@ def run_ros_trials(
         VlaError: a node does not start or dies.
     """
     prepare_environment(simulator=True, own_domain=True)
-    processes = graph.processes(simulator=True, bundle=str(bundle), use_sim_time=True, log_level='warn')
+    processes = graph.processes(
+        simulator=True, bundle=str(bundle), generation=generation, use_sim_time=True, log_level='warn'
+    )
     outcomes = []
     with (
         tempfile.TemporaryDirectory(prefix='vla_ros_') as logs,

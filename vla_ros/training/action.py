@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -73,6 +73,16 @@ class Statistics:
         if self.velocity_mean is None or self.velocity_std is None:
             return positions
         return np.concatenate([positions, (lessons.velocities - self.velocity_mean) / self.velocity_std], 1)
+
+
+def as_lists(moments: Statistics) -> dict[str, list[float]]:
+    """For JSON; what is None is left out."""
+    return {name: value.tolist() for name, value in asdict(moments).items() if value is not None}
+
+
+def from_lists(values: Mapping[str, list[float]]) -> Statistics:
+    """What ``as_lists`` was made of."""
+    return Statistics(**{name: np.array(value, np.float32) for name, value in values.items()})
 
 
 def statistics(lessons: Lessons) -> Statistics:

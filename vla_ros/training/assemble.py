@@ -11,10 +11,11 @@ from vla_ros.bundle import sha256, write_manifest
 from vla_ros.manifest import FORMAT, FileSpec, Manifest
 from vla_ros.sim.expert import PERIOD
 from vla_ros.sim.model import JOINT_NAMES, REST_POSE
-from vla_ros.training import conversations, export, requests, stages, vision
+from vla_ros.training import action, conversations, export, requests, stages, tokens_stage, vision
 from vla_ros.training.action import Statistics
 from vla_ros.training.labels import KINDS
 from vla_ros.training.snapshots import CAMERAS
+from vla_ros.types import VlaError
 
 FILES = {
     'vision': 'vision.onnx',
@@ -24,6 +25,8 @@ FILES = {
     'checkpoint': 'language/model.safetensors',
     'head': 'action/model.safetensors',
 }
+TOKENS = 'tokens.onnx'
+"""Generation 1 of System 1, where it was trained."""
 MAX_NEW_TOKENS = 96
 
 
@@ -40,13 +43,30 @@ def assemble(out: Path, folder: Path, name: str) -> Manifest:
         _copy(source, folder / part)
     image_tokens = llava.config.image_seq_length
     tokens = image_tokens * len(CAMERAS)
+    files, generation_1 = dict(FILES), None
+    if tokens_stage.has_tokens(out):
+        generation_1 = tokens_stage.load_tokens(out)
+        _require_current(out, generation_1, moments)
+        files['action_tokens'] = TOKENS
     parity = {
         'vision': export.export_vision(tower, folder / FILES['vision'], len(CAMERAS)),
         'language': export.export_language(llava, folder / FILES['language']),
         'action': export.export_action(head, folder / FILES['action'], tokens, stages.THOUGHT_ROWS),
     }
+    if generation_1 is not None:
+        parity['action_tokens'] = export.export_tokens(
+            generation_1.model, generation_1.tokens, folder / TOKENS, tokens
+        )
     text = llava.config.text_config
-    roads = ('pretrain', 'cpt', 'vision', 'language', *(['dpo'] if system2.name == 'dpo' else []), 'action')
+    roads = (
+        'pretrain',
+        'cpt',
+        'vision',
+        'language',
+        *(['dpo'] if system2.name == 'dpo' else []),
+        'action',
+        'tokens',
+    )
     metrics = {
         stage: json.loads((out / stage / 'metrics.json').read_text(encoding='utf-8'))
         for stage in roads
@@ -96,7 +116,8 @@ def assemble(out: Path, folder: Path, name: str) -> Manifest:
                 'velocity': _velocity(moments),
             },
             'flow': {'convention': 'groot', 'steps': head.config.steps},
-            'files': {key: FileSpec(path=path, sha256=sha256(folder / path)) for key, path in FILES.items()},
+            'action_tokens': None if generation_1 is None else generation_1.spec,
+            'files': {key: FileSpec(path=path, sha256=sha256(folder / path)) for key, path in files.items()},
             'provenance': {
                 'command': 'vla_ros train, stage by stage; the metrics say how long each one trained and from what',
                 'data': f'simulated SO-101 tabletop, seeds below 1000000; objects: {", ".join(KINDS)}',
@@ -107,6 +128,22 @@ def assemble(out: Path, folder: Path, name: str) -> Manifest:
     )
     write_manifest(folder, manifest)
     return manifest
+
+
+def _require_current(out: Path, generation_1: tokens_stage.Generation1, moments: Statistics) -> None:
+    """Both generations read the thoughts of one System 2, and the manifest has the state's statistics once.
+
+    Raises:
+        VlaError: ``out/tokens`` was made from another System 2 or with other statistics.
+    """
+    made_from = json.loads((out / tokens_stage.FOLDER / 'metrics.json').read_text(encoding='utf-8'))['start']
+    same_mind = made_from == tokens_stage.start_of(out)
+    if not same_mind or action.as_lists(generation_1.moments) != action.as_lists(moments):
+        found = 'other statistics' if same_mind else f'{made_from}'
+        raise VlaError(
+            f'{out / tokens_stage.FOLDER}: expected to be made from the present {stages.system2_folder(out).name} and '
+            f'action, found {found}; run `vla_ros train tokens` again, or remove it'
+        )
 
 
 def _velocity(moments: Statistics) -> dict[str, list[float]] | None:

@@ -104,6 +104,23 @@ def action(
         show(stages.train_action(out, schedule, start))
 
 
+def tokens(
+    out: Out = WORK,
+    steps: Steps = 4000,
+    batch: Batch = 16,
+    learning_rate: Rate = 5e-4,
+    traces: Annotated[
+        float, typer.Option(min=0.0, max=0.99, help='share of traces, by which the language survives')
+    ] = 0.25,
+    every: Annotated[int, typer.Option(min=1, help='of the steps of an action chunk, one in so many')] = 2,
+) -> None:
+    """Train generation 1 of System 1: System 2 goes on with action tokens; compared with `action`."""
+    from vla_ros.training import tokens_stage
+
+    schedule = Schedule(steps, batch, learning_rate, average=0.998)
+    show(tokens_stage.train_tokens(out, schedule, traces, every))
+
+
 def rollouts(
     out: Out = WORK,
     folder: Bundle = BUNDLE,
@@ -164,7 +181,7 @@ def everything(out: Out = WORK, folder: Bundle = BUNDLE, workers: Workers = 2) -
 for stage in (
     *(snapshots, demonstrations, language_commands.corpus, language_commands.vocabulary, tokenizer),
     *(language_commands.pretrain, language_commands.cpt, vision, language, language_commands.dpo),
-    *(language_commands.lora, action, bundle, rollouts, card),
+    *(language_commands.lora, action, tokens, bundle, rollouts, card),
 ):
     app.command()(stage)
 app.command(name='all')(everything)

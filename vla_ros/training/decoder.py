@@ -69,7 +69,10 @@ class CachedDecoder(nn.Module):
         Returns:
             logits (vocabulary,) after the last token; hidden (V + T, width) after the final norm; the new cache.
         """
-        x = torch.cat([self.projector(visual), self.embedding(ids)])
+        return self.read(torch.cat([self.projector(visual), self.embedding(ids)]), cache)
+
+    def read(self, x: Tensor, cache: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """``forward`` on what is embedded already, (N, width)."""
         past = cache.shape[3]
         positions = torch.arange(x.shape[0]) + past
         # Masked attention: a token sees itself and what stands before it.

@@ -1,4 +1,4 @@
-"""From PyTorch to ONNX: three graphs, each compared with the model it came from before anything is written down."""
+"""From PyTorch to ONNX: a graph for each part, each compared with its model before anything is written down."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from transformers import LlavaForConditionalGeneration, SiglipVisionModel
 from vla_ros.runtime import open_session
 from vla_ros.training.decoder import CachedDecoder, empty_cache
 from vla_ros.training.flow import FlowHead, integrate
+from vla_ros.training.token_decoder import TokenDecoder
+from vla_ros.training.token_model import TokenModel
 from vla_ros.types import VlaError
 
 OPSET = 18
@@ -48,6 +50,27 @@ def export_language(model: LlavaForConditionalGeneration, path: Path) -> float:
     with torch.no_grad():
         _, _, cache = decoder(**example)
     next_token = {'visual': visual[:0], 'ids': torch.tensor([9]), 'cache': cache}
+    return max(difference, _compare(decoder, next_token, path))
+
+
+def export_tokens(model: LlavaForConditionalGeneration, tokens: TokenModel, path: Path, rows: int) -> float:
+    """Generation 1, prefill and decoding in one graph; see ``TokenDecoder.forward``. ``rows`` are visual tokens."""
+    decoder = TokenDecoder(model, tokens)
+    width = tokens.thought.in_features
+    example = {
+        'visual': torch.randn(rows, model.config.vision_config.hidden_size),
+        'thought': torch.randn(3, width),
+        'state': torch.randn(1, tokens.state.in_features),
+        'ids': torch.tensor([tokens.actions.start, tokens.actions.stop - 1]),
+        'cache': empty_cache(model),
+    }
+    axes = {'visual': 'visual_tokens', 'thought': 'rows', 'state': 'states', 'ids': 'text_tokens'}
+    dynamic = {**{name: {0: axis} for name, axis in axes.items()}, 'cache': {3: 'past'}}
+    difference = _export(decoder, example, ['logits', 'new_cache'], dynamic, path)
+    with torch.no_grad():
+        _, cache = decoder(**example)
+    nothing = {name: example[name][:0] for name in ('visual', 'thought', 'state')}
+    next_token = {**nothing, 'ids': example['ids'][:1], 'cache': cache}
     return max(difference, _compare(decoder, next_token, path))
 
 

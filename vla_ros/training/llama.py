@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
 from vla_ros.reasoning.trace import END_ANSWER
 from vla_ros.training.places import locations, place_embeddings
@@ -49,9 +50,10 @@ def new_decoder(size: LanguageSize, tokenizer: PreTrainedTokenizerFast) -> Llama
 
 
 @torch.no_grad()
-def seat_places(model: LlamaForCausalLM, places: range) -> None:
+def seat_places(model: PreTrainedModel, places: range) -> None:
     """Give location tokens embeddings that are alike where places are near, as large as those of words."""
-    words = model.model.embed_tokens.weight
+    table: Any = model.get_input_embeddings()
+    words = table.weight
     words[places.start : places.stop] = place_embeddings(len(places), words.shape[1]) * words.std()
 
 

@@ -241,12 +241,9 @@ def train_action(out: Path, schedule: Schedule, start: Path | None = None) -> di
     else:
         head, moments = load_action(start)
         head = head.deepened(max(fresh.pairs, head.config.pairs))
-    parts = [_lessons(out, DEMONSTRATIONS, moments, seed=0)]
-    if (out / ROLLOUTS).is_file():
-        parts += REPEATS * [_lessons(out, ROLLOUTS, moments, seed=2)]
-    folder = out / 'action'
-    log = fit(action.ActionTrainer(head), ConcatDataset(parts), _run(folder, start), schedule)
-    metrics = action.measure(head, _lessons(out, DEMONSTRATIONS_TEST, moments, seed=1), moments)
+    folder, chunks = out / 'action', training_chunks(out, moments)
+    log = fit(action.ActionTrainer(head), chunks, _run(folder, start), schedule)
+    metrics = action.measure(head, chunks_of(out, DEMONSTRATIONS_TEST, moments, seed=1), moments)
     action.save_head(folder, head, moments)
     return _write_metrics(folder, schedule, log, metrics, start)
 
@@ -255,28 +252,39 @@ def load_action(out: Path) -> tuple[FlowHead, action.Statistics]:
     """The head that ``train_action`` wrote, or that of a bundle, and its statistics."""
     weights = _weights(out, 'action')
     content = json.loads((out / 'action' / 'config.json').read_text(encoding='utf-8'))
-    values = {name: np.array(value, np.float32) for name, value in content.pop('statistics').items()}
+    moments = action.from_lists(content.pop('statistics'))
     head = FlowHead(FlowConfig(**content))
     head.load_state_dict(load_file(str(weights)))
-    return head, action.Statistics(**values)
+    return head, moments
 
 
-def _lessons(out: Path, name: str, moments: action.Statistics, seed: int) -> action.Chunks:
-    """What the frozen eyes and System 2 make of the demonstrations in the file ``name``."""
-    shown, tokenizer = lessons.load_lessons(out / name), load_words(out)
-    count, cameras = shown.images.shape[:2]
+def training_chunks(out: Path, moments: action.Statistics) -> Dataset[dict[str, torch.Tensor]]:
+    """What System 1 learns from, of either generation: demonstrations, and rollouts if there are any."""
+    parts = [chunks_of(out, DEMONSTRATIONS, moments, seed=0)]
+    if (out / ROLLOUTS).is_file():
+        parts += REPEATS * [chunks_of(out, ROLLOUTS, moments, seed=2)]
+    return ConcatDataset(parts)
+
+
+def visual_tokens(out: Path, name: str) -> npt.NDArray[np.float16]:
+    """(S, visual tokens, channels) what the frozen eyes make of the demonstrations in the file ``name``."""
+    images = lessons.load_lessons(out / name).images
 
     def look() -> npt.NDArray[np.float16]:
-        pictures = shown.images.reshape(-1, *shown.images.shape[2:])
-        seen = vision.encode(load_vision(out), pictures)
-        return seen.reshape(count, -1, seen.shape[-1])
+        seen = vision.encode(load_vision(out), images.reshape(-1, *images.shape[2:]))
+        return seen.reshape(len(images), -1, seen.shape[-1])
 
-    tokens = cached(out / CACHE, [out / name, _weights(out, 'vision'), 'tokens'], look)
+    return cached(out / CACHE, [out / name, _weights(out, 'vision'), 'tokens'], look)
+
+
+def chunks_of(out: Path, name: str, moments: action.Statistics, seed: int) -> action.Chunks:
+    """What the frozen eyes and System 2 make of the demonstrations in the file ``name``."""
+    shown, tokenizer, tokens = lessons.load_lessons(out / name), load_words(out), visual_tokens(out, name)
 
     def think() -> npt.NDArray[np.float16]:
         texts = action.texts_of(shown, BINS, seed)
         reader = language.LanguageTrainer(load_language(out))
-        front = tokens[:, : tokens.shape[1] // cameras]
+        front = tokens[:, : tokens.shape[1] // shown.images.shape[1]]
         return action.thoughts(reader, tokenizer, front, texts, THOUGHT_ROWS)
 
     system2 = _weights(out, system2_folder(out).name)

@@ -39,6 +39,16 @@ def manifest_table(bundle: Bundle) -> Table:
         ),
         ('flow', f'{manifest.flow.steps} Euler steps, time as in {manifest.flow.convention}'),
     ]
+    words = manifest.action_tokens
+    if words is not None:
+        rows.append(
+            (
+                'action tokens',
+                f'generation 1: {words.bins} bins a joint, {words.chunk.horizon} steps of {words.chunk.dt:g} s, '
+                f'{words.chunk.representation}, clean prefix up to {words.chunk.prefix}',
+            )
+        )
+    rows.append(('generations', '1 and 2' if words is not None else '2'))
     for key, file in manifest.files.items():
         path = bundle.folder / file.path
         size = f'{path.stat().st_size / 2**20:.1f} MiB' if path.is_file() else 'missing'

@@ -79,30 +79,30 @@ def draw_report(report: dict[str, Any], seed: int, path: Path) -> None:
             [row['delay_ms'] for row in rows],
             [row['peak_jerk'] for row in rows],
             'o-' if index < len(JOINT_COLOURS) else 's--',
-            color=_colour(index),
+            color=colour_of(index),
             label=road,
         )
     left.set_yscale('log')
-    _dress(left, 'Peak jerk of the arm', 'delay of the policy [ms]', 'rad/s³')
+    dress(left, 'Peak jerk of the arm', 'delay of the policy [ms]', 'rad/s³')
     for index, (road, one) in enumerate(runs.items()):
         seconds = TIME_STEP * np.arange(len(one.positions))
         column = one.positions[:, JOINT]
         upper.plot(
             seconds[1:],
             np.diff(column) / TIME_STEP,
-            color=_colour(3 if road != OURS_EARLY else 0),
+            color=colour_of(3 if road != OURS_EARLY else 0),
             label=road,
         )
         lower.plot(
             seconds[3:],
             np.diff(column, 3) / TIME_STEP**3,
-            color=_colour(3 if road != OURS_EARLY else 0),
+            color=colour_of(3 if road != OURS_EARLY else 0),
             label=road,
             linewidth=0.9,
             zorder=2 + index,
         )
-    _dress(upper, f'Velocity of {JOINT_NAMES[JOINT]} at {1e3 * DELAY:.0f} ms', 's', 'rad/s')
-    _dress(lower, 'Its jerk', 's', 'rad/s³')
+    dress(upper, f'Velocity of {JOINT_NAMES[JOINT]} at {1e3 * DELAY:.0f} ms', 's', 'rad/s')
+    dress(lower, 'Its jerk', 's', 'rad/s³')
     figure.tight_layout()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,12 +113,14 @@ def draw_report(report: dict[str, Any], seed: int, path: Path) -> None:
         pyplot.close(figure)
 
 
-def _colour(index: int) -> tuple[float, float, float]:
+def colour_of(index: int) -> tuple[float, float, float]:
+    """The colour of the row of this number, 0..1."""
     red, green, blue = JOINT_COLOURS[index % len(JOINT_COLOURS)]
     return red / 255, green / 255, blue / 255
 
 
-def _dress(axes: Axes, title: str, x: str, y: str) -> None:
+def dress(axes: Axes, title: str, x: str, y: str, *, legend: bool = True) -> None:
+    """Axes as those of every chart: dark, with a grid."""
     axes.set_facecolor(BACKGROUND)
     axes.set_title(title, color=INK, loc='left', fontsize=11)
     axes.set_xlabel(x, color=INK)
@@ -127,4 +129,5 @@ def _dress(axes: Axes, title: str, x: str, y: str) -> None:
     axes.grid(color=GRID, linewidth=0.6)
     for spine in axes.spines.values():
         spine.set_color(GRID)
-    axes.legend(facecolor=BACKGROUND, edgecolor=GRID, labelcolor=INK, fontsize=8)
+    if legend:
+        axes.legend(facecolor=BACKGROUND, edgecolor=GRID, labelcolor=INK, fontsize=8)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vla_ros.action.flow import FlowPolicy
 from vla_ros.action.frozen import MAX_UNSEEN_MOTION
+from vla_ros.action.generations import FLOW, chunk_of, open_policy
 from vla_ros.action.limits import load_limits
 from vla_ros.action.planner import Planner
 from vla_ros.action.settings import action_parameters, node_parameters, planner_settings
@@ -75,8 +75,10 @@ def load_model(folder: Path, parameters_file: Path | None = None) -> Model:
     file = parameters_file or config_file(PARAMETERS_FILE)
     acting, seeing = for_robot(action_parameters(file), manifest), node_parameters(file, 'perception')
     limits = load_limits(acting['limits_file'], manifest.robot.joints)
-    settings = planner_settings(acting, manifest)
-    policy = FlowPolicy(bundle)
+    generation = int(acting.get('generation', FLOW))
+    chunk = chunk_of(manifest, generation)
+    settings = planner_settings(acting, manifest, chunk)
+    policy = open_policy(bundle, generation=generation)
     return Model(
         name=manifest.name,
         fingerprint=sha256(folder / MANIFEST),
@@ -85,7 +87,7 @@ def load_model(folder: Path, parameters_file: Path | None = None) -> Model:
         thought_width=manifest.thought.width,
         encode=Encoder(bundle).encode,
         reasoner=OnnxReasoner(bundle),
-        make_planner=lambda: Planner(policy, manifest.chunk, limits, settings),
+        make_planner=lambda: Planner(policy, chunk, limits, settings),
         intake=_chosen(IntakeSettings, seeing),
         reasoning=_chosen(ReasoningSettings, node_parameters(file, 'reasoning')),
         replan_rate=float(acting.get('replan_rate', REPLAN_RATE)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,9 @@ class Silent:
 
     def __init__(self) -> None:
         self.given: list[dict[str, Any]] = []
+
+    def get_inputs(self) -> list[Any]:
+        return [SimpleNamespace(name=name) for name in ('visual', 'ids', 'cache')]
 
     def run(self, _: None, inputs: dict[str, Any]) -> tuple[Any, ...]:
         self.given.append(inputs)

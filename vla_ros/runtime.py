@@ -71,3 +71,9 @@ def provider_chain(provider: str) -> Sequence[str]:
     """The provider asked for and, behind it, those that run the nodes it cannot."""
     chain = {'cpu': ['cpu'], 'cuda': ['cuda', 'cpu'], 'tensorrt': ['tensorrt', 'cuda', 'cpu']}[provider]
     return [PROVIDERS[name] for name in chain]
+
+
+def device_of(session: Any) -> str:
+    """Where the session's inputs and outputs are best kept: 'cuda' beside its GPU, 'cpu' otherwise."""
+    first = session.get_providers()[0]
+    return 'cpu' if first == PROVIDERS['cpu'] else 'cuda'

@@ -1,16 +1,18 @@
-"""System 2 in ONNX Runtime: greedy, KV-cached, token by token."""
+"""System 2 in ONNX Runtime: greedy, KV-cached, with its last trace as a draft of the next."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from vla_ros.bundle import Bundle
+from vla_ros.bundle import Bundle, ReasoningSpec
 from vla_ros.reasoning import trace
+from vla_ros.reasoning.decoder import Decoder, GrowingCache
+from vla_ros.reasoning.greedy import GreedyWriter
 from vla_ros.reasoning.prompt import plain, prompt
+from vla_ros.reasoning.shared_cache import SharedCache
 from vla_ros.runtime import open_session
 from vla_ros.types import (
     Decision,
@@ -27,9 +29,20 @@ UNREADABLE = 'there is no word in it that i can read'
 
 
 class OnnxReasoner:
-    """The bundle's language model. Greedy only: the same tokens and words give the same trace. One caller at a time."""
+    """The bundle's language model. Greedy only: the same tokens and words give the same trace. One caller at a time.
 
-    def __init__(self, bundle: Bundle, provider: str = 'cpu', *, allow_fallback: bool = False) -> None:
+    Args:
+        speculates: whether its last trace is a draft of the next one. That changes nothing but the time it takes.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        provider: str = 'cpu',
+        *,
+        allow_fallback: bool = False,
+        speculates: bool = True,
+    ) -> None:
         try:
             from tokenizers import Tokenizer
         except ImportError as error:
@@ -44,6 +57,9 @@ class OnnxReasoner:
             raise VlaError(f'{path} is no tokenizer: {str(error).splitlines()[0][:200]}') from error
         self._session: Any = open_session(bundle.file('language'), provider, allow_fallback=allow_fallback)
         self._answer, self._end = (self._id(token) for token in (trace.ANSWER, trace.END_ANSWER))
+        decoder = decoder_of(self._session, self._spec)
+        self._writer = GreedyWriter(decoder, self._end, self._spec.max_new_tokens)
+        self._speculates, self._draft = speculates, list[int]()
 
     @property
     def providers(self) -> Sequence[str]:
@@ -67,18 +83,22 @@ class OnnxReasoner:
         ids = self._question(instruction, situation)
         written: list[int] = []
         thought: list[FloatArray] = []
-        for token, hidden in self._greedy(tokens.rows[self._rows], ids):
-            written.append(token)
-            if token == self._answer or thought:
-                thought.append(hidden)
+        for new, hidden in self._writer.write(tokens.rows[self._rows], ids, self._draft):
+            answer = self._answer in new
+            written += new
+            if thought or answer:
+                thought.append(hidden[new.index(self._answer) if not thought else 0 :])
             if on_text is not None:
                 on_text(self._text(written))
+        if self._speculates and written[-1] == self._end:
+            self._draft = written
         decision = trace.read(
             self._text(written), instruction, self._spec.location_bins, self._spec.location_camera
         )
-        if decision.verdict is not Verdict.GO or len(thought) > self._manifest.thought.rows:
+        rows = np.concatenate(thought) if thought else still.rows
+        if decision.verdict is not Verdict.GO or len(rows) > self._manifest.thought.rows:
             return decision, still
-        return decision, Thought(tokens.stamp, np.concatenate(thought))
+        return decision, Thought(tokens.stamp, rows)
 
     def recite(
         self, tokens: VisualTokens, instruction: str, written: str, situation: Situation | None = None
@@ -101,10 +121,8 @@ class OnnxReasoner:
                 f'trace: expected at most {self._spec.max_new_tokens} tokens, {self._manifest.thought.rows} of '
                 f'them in the answer, found {len(forced)} and {len(forced) - begin}'
             )
-        _, hidden, _ = self._run(
-            tokens.rows[self._rows], np.array([*ids, *forced], np.int64), self._empty_cache()
-        )
-        return Thought(tokens.stamp, hidden[begin - len(forced) :])
+        hidden = self._writer.recite(tokens.rows[self._rows], ids, forced)
+        return Thought(tokens.stamp, hidden[begin:])
 
     def _question(self, instruction: str, situation: Situation | None) -> list[int]:
         """The tokens of the prompt; VlaError for a question that cannot be put to this bundle."""
@@ -122,28 +140,6 @@ class OnnxReasoner:
             )
         return ids
 
-    def _empty_cache(self) -> FloatArray:
-        shape = (self._spec.layers, 2, self._spec.heads, 0, self._spec.head_width)
-        return np.zeros(shape, np.float32)
-
-    def _greedy(self, visual: FloatArray, ids: list[int]) -> Iterator[tuple[int, FloatArray]]:
-        """Each new token with the hidden state (1, width) that the model has after reading it."""
-        cache = self._empty_cache()
-        nothing = visual[:0]
-        logits, _, cache = self._run(visual, np.array(ids, np.int64), cache)
-        for _ in range(self._spec.max_new_tokens):
-            token = int(logits.argmax())
-            logits, hidden, cache = self._run(nothing, np.array([token], np.int64), cache)
-            yield token, hidden
-            if token == self._end:
-                return
-
-    def _run(
-        self, visual: FloatArray, ids: npt.NDArray[np.int64], cache: FloatArray
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        logits, hidden, cache = self._session.run(None, {'visual': visual, 'ids': ids, 'cache': cache})
-        return logits, hidden, cache
-
     def _text(self, ids: list[int]) -> str:
         return str(self._tokenizer.decode(ids, skip_special_tokens=False))
 
@@ -154,3 +150,18 @@ class OnnxReasoner:
                 f'tokenizer of bundle {self._manifest.name!r}: expected the token {token}, found none'
             )
         return int(found)
+
+
+def decoder_of(session: Any, spec: ReasoningSpec) -> Decoder:
+    """The cache that the graph is made for, by the names of its inputs.
+
+    Raises:
+        VlaError: it is neither of them, or not of the manifest's size.
+    """
+    names = {value.name for value in session.get_inputs()}
+    if names == GrowingCache.INPUTS:
+        return GrowingCache(session, spec)
+    if names >= SharedCache.INPUTS:
+        return SharedCache(session, spec)
+    expected = f'{sorted(GrowingCache.INPUTS)} or {sorted(SharedCache.INPUTS)} and key_i, value_i'
+    raise VlaError(f'language.onnx: expected the inputs {expected}, found {sorted(names)}')

@@ -16,6 +16,7 @@ from transformers import LlavaForConditionalGeneration, SiglipVisionModel
 from vla_ros.runtime import open_session
 from vla_ros.training.decoder import CachedDecoder, empty_cache
 from vla_ros.training.flow import FlowHead, integrate
+from vla_ros.training.shared_cache import write_shared_cache
 from vla_ros.types import VlaError
 
 OPSET = 18
@@ -38,17 +39,36 @@ def export_vision(model: SiglipVisionModel, path: Path, cameras: int) -> float:
     return _export(Features(), {'pixels': pixels}, ['features'], {}, path)
 
 
+@torch.no_grad()
 def export_language(model: LlavaForConditionalGeneration, path: Path) -> float:
-    """Prefill and decoding in one graph; see ``CachedDecoder.forward`` for inputs and outputs."""
-    decoder = CachedDecoder(model)
+    """Reading and writing in one graph, see ``write_shared_cache``. Returns the largest difference of what it says.
+
+    A question and a guess behind it, in one pass and in two: as ``CachedDecoder`` reads them at once.
+    """
+    write_shared_cache(model, path)
+    decoder = CachedDecoder(model.eval())
     visual = torch.randn(model.config.image_seq_length, model.config.vision_config.hidden_size)
-    example = {'visual': visual, 'ids': torch.arange(8) + 8, 'cache': empty_cache(model)}
-    dynamic = {'visual': {0: 'visual_tokens'}, 'ids': {0: 'text_tokens'}, 'cache': {3: 'past'}}
-    difference = _export(decoder, example, ['logits', 'hidden', 'new_cache'], dynamic, path)
-    with torch.no_grad():
-        _, _, cache = decoder(**example)
-    next_token = {'visual': visual[:0], 'ids': torch.tensor([9]), 'cache': cache}
-    return max(difference, _compare(decoder, next_token, path))
+    ids = torch.arange(16) + 8
+    logits, hidden, _ = decoder(visual, ids, empty_cache(model))
+    wanted = {'hidden': hidden.numpy(), 'logits': logits.numpy()}
+    session = open_session(path)
+    names = [value.name for value in session.get_outputs()]
+    cache = {
+        v.name: np.zeros(v.shape, np.float32) for v in session.get_inputs() if v.name[:3] in ('key', 'val')
+    }
+    found: list[dict[str, Any]] = []
+    for rows, text, past in ((visual, ids, 0), (visual, ids[:8], 0), (visual[:0], ids[8:], len(visual) + 8)):
+        values = {'visual': rows.numpy(), 'ids': text.numpy(), 'past': np.array(past, np.int32)}
+        out = session.run(None, {**values, 'answers': np.array([2]), **cache})
+        found.append(dict(zip(names, out)))
+        cache = {name: found[-1][f'new_{name}'] for name in cache}
+    at_once, first, then = found
+    in_two = np.concatenate([first['hidden'], then['hidden']])
+    return _largest(
+        path,
+        [(wanted['hidden'], at_once['hidden']), (wanted['hidden'], in_two)]
+        + [(wanted['logits'], part['logits'][-1]) for part in (at_once, then)],
+    )
 
 
 def export_action(head: FlowHead, path: Path, tokens: int, thought_rows: int) -> float:
@@ -109,7 +129,12 @@ def _compare(model: Callable[..., Any], example: Mapping[str, Tensor], path: Pat
     found: list[npt.NDArray[np.float32]] = open_session(path).run(
         None, {name: x.numpy() for name, x in example.items()}
     )
-    difference = max(float(np.abs(a.numpy() - b).max()) for a, b in zip(wanted, found))
+    return _largest(path, [(a.numpy(), b) for a, b in zip(wanted, found)])
+
+
+def _largest(path: Path, pairs: Sequence[tuple[Any, Any]]) -> float:
+    """The largest difference of what PyTorch and the graph say; VlaError if it is too large."""
+    difference = max(float(np.abs(a - b).max()) for a, b in pairs)
     if not difference < TOLERANCE:
         raise VlaError(f'{path}: expected a difference from PyTorch below {TOLERANCE}, found {difference}')
     return difference

@@ -1,0 +1,93 @@
+"""Greedy writing: always the most likely token, however many a pass finds out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from vla_ros.reasoning.decoder import Decoder
+from vla_ros.reasoning.draft import continuation
+from vla_ros.types import FloatArray
+
+LEAST_GUESS = 4  # tokens
+
+
+class GreedyWriter:
+    """Writes what the decoder would write token by token. One caller at a time.
+
+    A decoder that verifies reads a guess together with what is known. Guessed tokens that it would have written are as
+    good as written; behind the first that it would not, the pass is forgotten. And of a question it reads only what
+    differs from the question before.
+
+    Every pass of it reads two positions or more, if need be with a guess that is only there to be read: a product with
+    one row is added up in another order than the same row among others, and then the last bits would depend on what was
+    guessed.
+    """
+
+    def __init__(self, decoder: Decoder, end: int, longest: int) -> None:
+        self._decoder, self._end, self._longest = decoder, end, longest
+        self._question: tuple[FloatArray, tuple[int, ...]] | None = None
+        self.passes = 0
+
+    def write(
+        self, visual: FloatArray, ids: Sequence[int], draft: Sequence[int] = ()
+    ) -> Iterator[tuple[list[int], FloatArray]]:
+        """Tokens as they are verified, with the hidden states (tokens, width) that the model has after reading them.
+
+        Args:
+            visual: (V, channels); ids: the question's tokens behind them.
+            draft: what may be written; it changes nothing but the time.
+        """
+        past = self._known(visual, ids)
+        rows, unread = visual[past:], list(ids[max(0, past - len(visual)) :])
+        asked, written = len(rows) + len(unread), list[int]()
+        window = len(draft)
+        while True:
+            guess = self._guess(draft, written if asked else [*written, *unread], window)
+            self._question = None  # until the pass has come to its end
+            answers, hidden = self._decoder.read(
+                rows, np.array([*unread, *guess], np.int64), past, len(guess) + 1
+            )
+            self._question = (visual, tuple(ids))
+            self.passes += 1
+            right = next((i for i, token in enumerate(guess) if token != answers[i]), len(guess))
+            new = [*([] if asked else unread), *guess[:right]]
+            new = new[: self._longest - len(written)]
+            if self._end in new:
+                new = new[: new.index(self._end) + 1]
+            if new:
+                written += new
+                yield new, hidden[asked : asked + len(new)]
+                if written[-1] == self._end or len(written) == self._longest:
+                    return
+            past += len(rows) + len(unread) + right
+            rows, unread, asked = visual[:0], [int(answers[right])], 0
+            window = 4 * window if right == len(guess) else max(LEAST_GUESS, 2 * right)
+
+    def recite(self, visual: FloatArray, ids: Sequence[int], written: Sequence[int]) -> FloatArray:
+        """Hidden states (tokens, width) after each token of what another wrote behind the question."""
+        self._question = None
+        answers = 2 if self._decoder.verifies else 1
+        _, hidden = self._decoder.read(visual, np.array([*ids, *written], np.int64), 0, answers)
+        return hidden[len(visual) + len(ids) :]
+
+    def _known(self, visual: FloatArray, ids: Sequence[int]) -> int:
+        """How many positions of the question, from its beginning, the decoder has read already; never all."""
+        if self._question is None or not self._decoder.verifies:
+            return 0
+        seen, asked = self._question
+        if seen.shape != visual.shape:
+            return 0
+        same = (seen == visual).all(-1)
+        if not same.all():
+            return int(same.argmin())
+        alike = next((i for i, (a, b) in enumerate(zip(asked, ids)) if a != b), min(len(asked), len(ids)))
+        return len(visual) + min(alike, len(ids) - 1)
+
+    def _guess(self, draft: Sequence[int], known: Sequence[int], window: int) -> list[int]:
+        """What to read behind what is known of the trace; nothing where it would be of no use."""
+        if not self._decoder.verifies:
+            return []
+        left = self._longest - len(known)
+        return continuation(draft, known)[: min(window, left)] or [self._end]

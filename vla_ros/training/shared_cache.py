@@ -30,7 +30,7 @@ def write_shared_cache(model: LlavaForConditionalGeneration, path: Path) -> None
     answers (1,): for how many of the last positions a next token is wanted.
     key_i, value_i (1, heads, capacity, head width): the cache of layer i; to be bound to the same memory as the outputs
     new_key_i, new_value_i. Only the first ``past`` positions are read, so to forget is to count less.
-    tokens (answers,): the most likely next token after each of the last positions, and its logits (answers, vocabulary).
+    tokens (answers,): the most likely next token after each of the last positions; logits (answers, vocabulary).
     hidden (V + T, width): states after the final norm.
     """
     decoder, text = CachedDecoder(model), model.config.text_config

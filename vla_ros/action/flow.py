@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from vla_ros.bundle import Bundle
 from vla_ros.fixed_run import FixedRun
@@ -65,6 +66,11 @@ class FlowPolicy:
     def noise_shape(self) -> tuple[int, int]:
         """(horizon, joints)."""
         return self._manifest.chunk.horizon, len(self._manifest.robot.joints)
+
+    @property
+    def inputs(self) -> dict[str, npt.NDArray[Any]]:
+        """What the graph was last given."""
+        return {name: value.copy() for name, value in self._run.inputs.items()}
 
     def act(
         self,

@@ -33,6 +33,9 @@ class OnnxReasoner:
 
     Args:
         speculates: whether its last trace is a draft of the next one. That changes nothing but the time it takes.
+
+    Attributes:
+        verifies: whether its graph can verify drafts at all; those of older bundles cannot.
     """
 
     def __init__(
@@ -58,12 +61,23 @@ class OnnxReasoner:
         self._session: Any = open_session(bundle.file('language'), provider, allow_fallback=allow_fallback)
         self._answer, self._end = (self._id(token) for token in (trace.ANSWER, trace.END_ANSWER))
         decoder = decoder_of(self._session, self._spec)
+        self.verifies = decoder.verifies
         self._writer = GreedyWriter(decoder, self._end, self._spec.max_new_tokens)
         self._speculates, self._draft = speculates, list[int]()
 
     @property
     def providers(self) -> Sequence[str]:
         return tuple(self._session.get_providers())
+
+    @property
+    def end(self) -> int:
+        """The token behind which nothing is written."""
+        return self._end
+
+    @property
+    def passes(self) -> int:
+        """Passes of the language model so far."""
+        return self._writer.passes
 
     def think(
         self,
@@ -123,6 +137,26 @@ class OnnxReasoner:
             )
         hidden = self._writer.recite(tokens.rows[self._rows], ids, forced)
         return Thought(tokens.stamp, hidden[begin:])
+
+    def question_of(
+        self, tokens: VisualTokens, instruction: str, situation: Situation | None = None
+    ) -> tuple[FloatArray, list[int]]:
+        """A question as the language model has it: visual tokens (V, channels), and the tokens behind them."""
+        return tokens.rows[self._rows], self._question(instruction, situation)
+
+    def write(self, visual: FloatArray, ids: Sequence[int], most: int | None = None) -> list[int]:
+        """The trace as tokens, without a draft; not more than it takes to have ``most`` of them."""
+        written: list[int] = []
+        for new, _ in self._writer.write(visual, ids):
+            written += new
+            if most is not None and len(written) >= most:
+                break
+        return written
+
+    def tokens_of(self, text: str) -> list[int]:
+        """A trace as tokens."""
+        ids: list[int] = self._tokenizer.encode(text).ids
+        return ids
 
     def _question(self, instruction: str, situation: Situation | None) -> list[int]:
         """The tokens of the prompt; VlaError for a question that cannot be put to this bundle."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ class GraphBuilder:
     def constant(self, value: Tensor | npt.ArrayLike) -> str:
         """A weight; the same numbers twice are kept once."""
         array = value.detach().numpy() if isinstance(value, Tensor) else np.asarray(value)
-        key = (array.dtype.str, array.shape, array.tobytes())
+        key = (array.dtype.str, array.shape, sha256(np.ascontiguousarray(array)).digest())
         if key not in self._constants:
             self._constants[key] = self._name('constant')
             self._weights.append(

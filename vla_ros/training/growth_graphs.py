@@ -1,0 +1,98 @@
+"""Models of many sizes with random weights, for what grows with what: ``python -m vla_ros.training.growth_graphs``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+
+from vla_ros.bench.work import Product, flow_products, work_of
+from vla_ros.training import stages
+from vla_ros.training.export import export_vision
+from vla_ros.training.flow import FlowConfig, FlowHead
+from vla_ros.training.flow_graph import write_flow
+
+CAMERAS, HORIZONS, STEPS, THOUGHTS = (1, 2, 3, 4), (8, 16, 32, 64), (1, 2, 4, 8, 16), (8, 16, 32, 64)
+SIZES = {1: (1, 1), 4: (2, 1), 16: (4, 1), 64: (4, 4)}
+"""How many times as many parameters: how many times as wide, and as deep."""
+QUICK = 2  # points of each sweep
+
+
+def write_growth(bundle: Path, out: Path, *, quick: bool = False) -> list[dict[str, Any]]:
+    """A graph a point of each sweep around the bundle's sizes, and an index of them with the work that each is."""
+    torch.manual_seed(0)
+    out.mkdir(parents=True, exist_ok=True)
+    head, _ = stages.load_action(bundle)
+    rows = stages.THOUGHT_ROWS
+    index = []
+    for sweep, points in _sweeps(head.config, rows).items():
+        for value, config, thought_rows in points[:QUICK] if quick else points:
+            path = out / f'{sweep}_{value}.onnx'
+            write_flow(FlowHead(config).eval(), path, thought_rows)
+            index.append(_entry(sweep, value, path, flow_products(asdict(config), thought_rows)))
+    for cameras, products in _eyes(bundle, out, CAMERAS[:QUICK] if quick else CAMERAS):
+        index.append(_entry('eyes', cameras, out / f'eyes_{cameras}.onnx', products))
+    (out / 'index.json').write_text(json.dumps(index), encoding='utf-8')
+    return index
+
+
+def _sweeps(config: FlowConfig, rows: int) -> dict[str, list[tuple[int, FlowConfig, int]]]:
+    """Points of each sweep: its value, the sizes of System 1, and the rows of the thought."""
+    a_camera = config.tokens // len(stages.snapshots.CAMERAS)
+    return {
+        'cameras': [(n, replace(config, tokens=n * a_camera), rows) for n in CAMERAS],
+        'horizon': [
+            (n, replace(config, horizon=n, prefix=min(config.prefix, n - 1)), rows) for n in HORIZONS
+        ],
+        'flow_steps': [(n, replace(config, steps=n), rows) for n in STEPS],
+        'thought_rows': [(n, config, n) for n in THOUGHTS],
+        'parameters': [
+            (
+                times,
+                replace(
+                    config, width=wide * config.width, heads=wide * config.heads, pairs=deep * config.pairs
+                ),
+                rows,
+            )
+            for times, (wide, deep) in SIZES.items()
+        ],
+    }
+
+
+def _eyes(bundle: Path, out: Path, counts: tuple[int, ...]) -> Iterator[tuple[int, list[Product]]]:
+    tower: Any = stages.load_llava(bundle).model.vision_tower
+    sizes = tower.config
+    tokens, width, layers = (
+        (sizes.image_size // sizes.patch_size) ** 2,
+        sizes.hidden_size,
+        sizes.num_hidden_layers,
+    )
+    for cameras in counts:
+        export_vision(tower, out / f'eyes_{cameras}.onnx', cameras)
+        rows = cameras * tokens
+        yield (
+            cameras,
+            [
+                (rows, 3 * sizes.patch_size**2, width, 1),
+                (rows, width, 4 * width, layers),
+                (rows, width, tokens, layers),
+                (rows, tokens, width, layers),
+                (rows, width, sizes.intermediate_size, layers),
+                (rows, sizes.intermediate_size, width, layers),
+            ],
+        )
+
+
+def _entry(sweep: str, value: int, path: Path, products: list[Product]) -> dict[str, Any]:
+    nodes = len(onnx.load(str(path)).graph.node)
+    return {'sweep': sweep, 'value': value, 'file': path.name, **asdict(work_of(products, nodes))}
+
+
+if __name__ == '__main__':
+    write_growth(Path(sys.argv[1]), Path(sys.argv[2]), quick=sys.argv[3:] == ['quick'])

@@ -1,4 +1,4 @@
-"""The command line: ``vla_ros demo | run | say | status | inspect | replay | train | export | eval``."""
+"""The command line: ``vla_ros demo | run | say | status | inspect | replay | bench | train | export | eval``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from vla_ros.cli.bench_command import bench
 from vla_ros.cli.graph_commands import run, say, status
 from vla_ros.cli.inspect_command import inspect
 from vla_ros.cli.language_command import language
@@ -135,7 +136,7 @@ def faults(
 
 
 # In the order in which a person meets them; it is that of --help.
-for command in (demo, run, say, status, inspect, replay):
+for command in (demo, run, say, status, inspect, replay, bench):
     app.command()(command)
 for passing in (train, export):
     app.command(context_settings=PASS_ON, add_help_option=False)(passing)

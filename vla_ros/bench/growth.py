@@ -112,7 +112,7 @@ def _graphs(request: Request, folder: Path) -> list[dict[str, Any]]:
     command = [
         sys.executable,
         '-m',
-        'vla_ros.training.growth_graphs',
+        'vla_ros.bench.peer_growth',
         str(request.bundle),
         str(folder),
         *quick,

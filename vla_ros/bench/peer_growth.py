@@ -1,4 +1,4 @@
-"""Models of many sizes with random weights, for what grows with what: ``python -m vla_ros.training.growth_graphs``."""
+"""Models of many sizes with random weights, for what grows with what. Run as a program: it needs torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-import torch
 
 from vla_ros.bench.work import Product, flow_products, work_of
 from vla_ros.training import stages
@@ -26,6 +25,8 @@ QUICK = 2  # points of each sweep
 
 def write_growth(bundle: Path, out: Path, *, quick: bool = False) -> list[dict[str, Any]]:
     """A graph a point of each sweep around the bundle's sizes, and an index of them with the work that each is."""
+    import torch
+
     torch.manual_seed(0)
     out.mkdir(parents=True, exist_ok=True)
     head, _ = stages.load_action(bundle)

@@ -55,7 +55,7 @@ def interleaved(contenders: Mapping[str, Contender], effort: Effort) -> list[Run
     for contender in contenders.values():
         for _ in range(effort.warm_up):
             contender()
-    runs = []
+    runs: list[Run] = []
     for _ in range(effort.runs):
         seconds: dict[str, list[float]] = {name: [] for name in contenders}
         for _ in range(effort.repeats):

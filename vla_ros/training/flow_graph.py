@@ -159,8 +159,10 @@ class _FlowGraph:
             torch.cat([attention.query.weight, attention.key_value.weight]),
             torch.cat([attention.query.bias, attention.key_value.bias]),
         )
-        parts = self.g.ops('Split', 3, self.g.op('Unsqueeze', packed, self.first), axis=-1, num_outputs=3)
-        return self._attend(block, *parts, '')
+        query, key, value = self.g.ops(
+            'Split', 3, self.g.op('Unsqueeze', packed, self.first), axis=-1, num_outputs=3
+        )
+        return self._attend(block, query, key, value, '')
 
     def _attend(self, block: Block, query: str, key: str, value: str, bias: str) -> str:
         inputs = [query, key, value, *(['', '', bias] if bias else [])]
@@ -175,12 +177,10 @@ class _FlowGraph:
 
     def _add_and_norm(self, x: str, y: str, y_bias: Tensor, weight: Tensor, bias: Tensor) -> tuple[str, str]:
         """(norm(x + y + y's bias), x + y + y's bias) in one node."""
-        weights = (self.g.constant(value) for value in (weight, bias, y_bias))
+        weights = [self.g.constant(value) for value in (weight, bias, y_bias)]
+        epsilon = nn.LayerNorm(1).eps
         normed, _, _, added = self.g.ops(
-            'SkipLayerNormalization',
-            *(4, x, y, *weights),
-            domain=MICROSOFT,
-            epsilon=nn.LayerNorm(1).eps,
+            'SkipLayerNormalization', 4, x, y, *weights, domain=MICROSOFT, epsilon=epsilon
         )
         return normed, added
 

@@ -37,7 +37,7 @@ class GraphBuilder:
     def constant(self, value: Tensor | npt.ArrayLike) -> str:
         """A weight; the same numbers twice are kept once."""
         array = value.detach().numpy() if isinstance(value, Tensor) else np.asarray(value)
-        key = (array.dtype.str, array.shape, sha256(np.ascontiguousarray(array)).digest())
+        key = (array.dtype.str, array.shape, sha256(array.tobytes()).digest())
         if key not in self._constants:
             self._constants[key] = self._name('constant')
             self._weights.append(

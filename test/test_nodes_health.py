@@ -75,3 +75,16 @@ def test_a_broken_node_is_an_error_until_it_is_mended() -> None:
     assert (health.report().level, health.report().summary) == (Level.ERROR, 'vision.onnx is missing')
     health.broken(None)
     assert health.report().level is Level.OK
+
+
+def test_a_node_that_works_but_not_as_it_was_asked_to_warns_all_the_time(clock: HandClock) -> None:
+    health = Health(clock)
+    health.degraded('computing on the CPU')
+    clock.now += 10 * WINDOW
+    assert (health.report().level, health.report().summary) == (Level.WARN, 'computing on the CPU')
+    health.refuse('bad_image', 'too small')
+    assert health.report().summary == 'bad_image: too small'
+    clock.now += 2 * WINDOW
+    assert health.report().summary == 'computing on the CPU'
+    health.degraded(None)
+    assert health.report().level is Level.OK

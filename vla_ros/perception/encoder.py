@@ -37,7 +37,10 @@ class Encoder:
         self._session: Any = open_session(bundle.file('vision'), provider, allow_fallback=allow_fallback)
         self._run = FixedRun(self._session)
         cameras = self._manifest.cameras
-        height, width = cameras[0].height, cameras[0].width
+        sizes = {(camera.height, camera.width) for camera in cameras}
+        if len(sizes) > 1:
+            raise VlaError(f'cameras: expected pictures of one size, found {sorted(sizes)}')
+        ((height, width),) = sizes
         found = {name: value.shape for name, value in self._run.inputs.items()}
         expected = (
             {'images': (len(cameras), height, width, 3)},

@@ -136,7 +136,7 @@ def train_language(out: Path, schedule: Schedule, start: Path | None = None) -> 
     tokens = cached(out / CACHE, [*sources, 'scenes', schedule.seed], lambda: vision.encode(tower, images))
     size = language.LanguageSize()
     base = foundation(out, tokenizer, size) if start is None else None
-    model = language.buildload_llava(size, tower, tokenizer, tokens.shape[1], base)
+    model = language.build_llava(size, tower, tokenizer, tokens.shape[1], base)
     if start is not None:
         earlier = load_llava(start)
         model.model.multi_modal_projector.load_state_dict(earlier.model.multi_modal_projector.state_dict())

@@ -42,7 +42,7 @@ def graph_section(request: Request) -> Section:
     seconds = QUICK_SECONDS if request.effort == QUICK else SECONDS
     section = Section()
     prepare_environment(simulator=True, own_domain=True)
-    section.figures['frames_lost'] = _frames_lost(2 * seconds)
+    section.figures['frames_lost'] = frames_lost(2 * seconds)
     for prefix, composed in (('', False), ('composed_', True)):
         _overhead(section, request, prefix, seconds, composed=composed)
     return section
@@ -90,7 +90,7 @@ def _overhead(section: Section, request: Request, prefix: str, seconds: float, *
         client.instruct('')
 
 
-def _frames_lost(seconds: float) -> Figure:
+def frames_lost(seconds: float) -> Figure:
     """The share of frames that another process sent and this one did not get, a camera a value."""
     frames = round(RATE * seconds)
     heard: Counter[str] = Counter()

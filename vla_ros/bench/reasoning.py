@@ -103,12 +103,11 @@ def _asked(reasoner: OnnxReasoner, questions: Sequence[Question]) -> Contender:
 
 
 def _read(reasoner: OnnxReasoner, questions: Sequence[Question]) -> Contender:
-    """Picture and order alone, up to the first token of the trace."""
+    """Picture and order alone, in one pass."""
     turn = cycle(questions)
 
     def work() -> None:
         question = next(turn)
-        form = reasoner.question_of(question.tokens, question.instruction, question.situation)
-        reasoner.write(*form, most=1)
+        reasoner.read(*reasoner.question_of(question.tokens, question.instruction, question.situation))
 
     return timed(work)

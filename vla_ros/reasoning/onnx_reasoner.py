@@ -144,14 +144,13 @@ class OnnxReasoner:
         """A question as the language model has it: visual tokens (V, channels), and the tokens behind them."""
         return tokens.rows[self._rows], self._question(instruction, situation)
 
-    def write(self, visual: FloatArray, ids: Sequence[int], most: int | None = None) -> list[int]:
-        """The trace as tokens, without a draft; not more than it takes to have ``most`` of them."""
-        written: list[int] = []
-        for new, _ in self._writer.write(visual, ids):
-            written += new
-            if most is not None and len(written) >= most:
-                break
-        return written
+    def write(self, visual: FloatArray, ids: Sequence[int]) -> list[int]:
+        """The trace as tokens, without a draft."""
+        return [token for new, _ in self._writer.write(visual, ids) for token in new]
+
+    def read(self, visual: FloatArray, ids: Sequence[int]) -> None:
+        """One pass over a question, and nothing written."""
+        self._writer.recite(visual, ids, [self._end])
 
     def tokens_of(self, text: str) -> list[int]:
         """A trace as tokens."""

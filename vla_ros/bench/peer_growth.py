@@ -4,76 +4,78 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import onnx
-
 from vla_ros.bench.work import Product, flow_products, work_of
-from vla_ros.training import stages
-from vla_ros.training.export import export_vision
-from vla_ros.training.flow import FlowConfig, FlowHead
-from vla_ros.training.flow_graph import write_flow
 
 CAMERAS, HORIZONS, STEPS, THOUGHTS = (1, 2, 3, 4), (8, 16, 32, 64), (1, 2, 4, 8, 16), (8, 16, 32, 64)
-SIZES = {1: (1, 1), 4: (2, 1), 16: (4, 1), 64: (4, 4)}
+PARAMETERS = {1: (1, 1), 4: (2, 1), 16: (4, 1), 64: (4, 4)}
 """How many times as many parameters: how many times as wide, and as deep."""
 QUICK = 2  # points of each sweep
+Sizes = Mapping[str, Any]
+"""Of System 1, as ``vla_ros.training.flow.FlowConfig`` has them."""
 
 
 def write_growth(bundle: Path, out: Path, *, quick: bool = False) -> list[dict[str, Any]]:
     """A graph a point of each sweep around the bundle's sizes, and an index of them with the work that each is."""
     import torch
 
+    from vla_ros.bundle import load_bundle
+    from vla_ros.training.flow import FlowConfig, FlowHead
+    from vla_ros.training.flow_graph import write_flow
+    from vla_ros.training.stages import load_action
+
     torch.manual_seed(0)
     out.mkdir(parents=True, exist_ok=True)
-    head, _ = stages.load_action(bundle)
-    rows = stages.THOUGHT_ROWS
-    index = []
-    for sweep, points in _sweeps(head.config, rows).items():
-        for value, config, thought_rows in points[:QUICK] if quick else points:
+    head, _ = load_action(bundle)
+    manifest, index = load_bundle(bundle).manifest, []
+    a_camera = head.config.tokens // len(manifest.cameras)
+    for sweep, points in sweeps(asdict(head.config), manifest.thought.rows, a_camera).items():
+        for value, sizes, thought_rows in points[:QUICK] if quick else points:
             path = out / f'{sweep}_{value}.onnx'
-            write_flow(FlowHead(config).eval(), path, thought_rows)
-            index.append(_entry(sweep, value, path, flow_products(asdict(config), thought_rows)))
+            write_flow(FlowHead(FlowConfig(**sizes)).eval(), path, thought_rows)
+            index.append(_entry(sweep, value, path, flow_products(sizes, thought_rows)))
     for cameras, products in _eyes(bundle, out, CAMERAS[:QUICK] if quick else CAMERAS):
         index.append(_entry('eyes', cameras, out / f'eyes_{cameras}.onnx', products))
     (out / 'index.json').write_text(json.dumps(index), encoding='utf-8')
     return index
 
 
-def _sweeps(config: FlowConfig, rows: int) -> dict[str, list[tuple[int, FlowConfig, int]]]:
-    """Points of each sweep: its value, the sizes of System 1, and the rows of the thought."""
-    a_camera = config.tokens // len(stages.snapshots.CAMERAS)
+def sweeps(own: Sizes, rows: int, a_camera: int) -> dict[str, list[tuple[int, Sizes, int]]]:
+    """Points of each sweep: its value, the sizes of System 1, and the rows of the thought.
+
+    Args:
+        own: sizes of the bundle; rows: of its thought; a_camera: visual tokens of one camera.
+    """
+
+    def larger(wide: int, deep: int) -> Sizes:
+        return {
+            **own,
+            'width': wide * own['width'],
+            'heads': wide * own['heads'],
+            'pairs': deep * own['pairs'],
+        }
+
     return {
-        'cameras': [(n, replace(config, tokens=n * a_camera), rows) for n in CAMERAS],
-        'horizon': [
-            (n, replace(config, horizon=n, prefix=min(config.prefix, n - 1)), rows) for n in HORIZONS
-        ],
-        'flow_steps': [(n, replace(config, steps=n), rows) for n in STEPS],
-        'thought_rows': [(n, config, n) for n in THOUGHTS],
-        'parameters': [
-            (
-                times,
-                replace(
-                    config, width=wide * config.width, heads=wide * config.heads, pairs=deep * config.pairs
-                ),
-                rows,
-            )
-            for times, (wide, deep) in SIZES.items()
-        ],
+        'cameras': [(n, {**own, 'tokens': n * a_camera}, rows) for n in CAMERAS],
+        'horizon': [(n, {**own, 'horizon': n, 'prefix': min(own['prefix'], n - 1)}, rows) for n in HORIZONS],
+        'flow_steps': [(n, {**own, 'steps': n}, rows) for n in STEPS],
+        'thought_rows': [(n, own, n) for n in THOUGHTS],
+        'parameters': [(times, larger(*how), rows) for times, how in PARAMETERS.items()],
     }
 
 
 def _eyes(bundle: Path, out: Path, counts: tuple[int, ...]) -> Iterator[tuple[int, list[Product]]]:
-    tower: Any = stages.load_llava(bundle).model.vision_tower
+    from vla_ros.training.export import export_vision
+    from vla_ros.training.stages import load_llava
+
+    tower: Any = load_llava(bundle).model.vision_tower
     sizes = tower.config
-    tokens, width, layers = (
-        (sizes.image_size // sizes.patch_size) ** 2,
-        sizes.hidden_size,
-        sizes.num_hidden_layers,
-    )
+    width, layers = sizes.hidden_size, sizes.num_hidden_layers
+    tokens = (sizes.image_size // sizes.patch_size) ** 2
     for cameras in counts:
         export_vision(tower, out / f'eyes_{cameras}.onnx', cameras)
         rows = cameras * tokens
@@ -91,6 +93,8 @@ def _eyes(bundle: Path, out: Path, counts: tuple[int, ...]) -> Iterator[tuple[in
 
 
 def _entry(sweep: str, value: int, path: Path, products: list[Product]) -> dict[str, Any]:
+    import onnx
+
     nodes = len(onnx.load(str(path)).graph.node)
     return {'sweep': sweep, 'value': value, 'file': path.name, **asdict(work_of(products, nodes))}
 

@@ -6,7 +6,7 @@ A draft need not be right. It is only ever compared with what the model itself w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 
 def continuation(draft: Sequence[int], written: Sequence[int]) -> list[int]:
@@ -37,3 +37,14 @@ def _behind_pair(draft: Sequence[int], pair: Sequence[int], near: int) -> int | 
         return None
     found = [i + 2 for i in range(len(draft) - 1) if draft[i] == pair[0] and draft[i + 1] == pair[1]]
     return min(found, key=lambda place: abs(place - near), default=None)
+
+
+def through_places(guess: Sequence[int], places: Collection[int], count: int) -> list[int]:
+    """The guess up to its ``count``-th place, that one included: what stands behind a wrong place is read in vain."""
+    kept: list[int] = []
+    for token in guess:
+        if count <= 0:
+            break
+        kept.append(token)
+        count -= token in places
+    return kept

@@ -62,7 +62,9 @@ class OnnxReasoner:
         self._answer, self._end = (self._id(token) for token in (trace.ANSWER, trace.END_ANSWER))
         decoder = decoder_of(self._session, self._spec)
         self.verifies = decoder.verifies
-        self._writer = GreedyWriter(decoder, self._end, self._spec.max_new_tokens)
+        ids = map(self._tokenizer.token_to_id, trace.location_tokens(self._spec.location_bins))
+        places = [place for place in ids if place is not None]
+        self._writer = GreedyWriter(decoder, self._end, self._spec.max_new_tokens, places)
         self._speculates, self._draft = speculates, list[int]()
 
     @property

@@ -143,23 +143,29 @@ def test_given_a_draft_that_is_nearly_right_the_tokens_are_those_without(
     assert whole(writer.write(seen(which), question, draft))[0] == expected[0]
 
 
-def test_a_draft_that_is_right_again_needs_one_pass(writer: GreedyWriter) -> None:
-    expected, _ = whole(writer.write(seen(0), [3, 4]))
+@pytest.fixture(scope='module')
+def long(graph: Path) -> list[int]:
+    """A question with a long answer, about the first picture."""
+    return next([word, 9] for word in range(WORDS) if len(plainly(graph, 0, [word, 9])[0]) >= LONGEST - 2)
+
+
+def test_a_draft_that_is_right_again_needs_one_pass(writer: GreedyWriter, long: list[int]) -> None:
+    expected, _ = whole(writer.write(seen(0), long))
     passes = []
     for _ in range(2):  # the first time it is not yet known how far a draft is to be trusted
         before = writer.passes
-        assert whole(writer.write(seen(0), [3, 4], expected))[0] == expected
+        assert whole(writer.write(seen(0), long, expected))[0] == expected
         passes.append(writer.passes - before)
     assert passes[1] == 1
     assert passes[0] < len(expected)
 
 
-def test_a_wrong_draft_costs_at_most_one_pass_a_token(writer: GreedyWriter) -> None:
-    expected, _ = whole(writer.write(seen(0), [3, 4]))
+def test_a_wrong_draft_costs_at_most_one_pass_a_token(writer: GreedyWriter, long: list[int]) -> None:
+    expected, _ = whole(writer.write(seen(0), long))
     before = writer.passes
     wrong = [(token + 1) % WORDS for token in expected]
 
-    assert whole(writer.write(seen(0), [3, 4], wrong))[0] == expected
+    assert whole(writer.write(seen(0), long, wrong))[0] == expected
     assert writer.passes - before <= len(expected) + 1
 
 

@@ -35,7 +35,7 @@ SMALL = {'tokens': 10, 'token_width': 16, 'thought_width': 12, 'width': 24, 'hea
     [
         FlowConfig(**SMALL, joints=3, horizon=8, prefix=4, pairs=2),
         FlowConfig(**SMALL, joints=2, horizon=5, prefix=1, pairs=3, steps=1, velocities=True),
-        FlowConfig(**SMALL, joints=1, horizon=1, prefix=0, pairs=1, steps=7),
+        FlowConfig(**SMALL, joints=1, horizon=1, prefix=0, pairs=2, steps=7),
     ],
     ids=['as usual', 'one step, an odd number of pairs', 'one joint and one action'],
 )

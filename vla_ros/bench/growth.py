@@ -24,6 +24,7 @@ from vla_ros.types import VlaError
 
 LENGTHS = (2, 4, 8, 16, 32, 64)
 """Tokens of a trace."""
+ONE_PASS, ONE_BY_ONE = 'tokens_in_one_pass', 'tokens_one_by_one'
 OPERATORS_A_LAYER = 12
 """Operators of one block of our graph: what a published layer's overhead is divided by."""
 
@@ -39,7 +40,7 @@ def growth_section(request: Request) -> Section:
     """
     section = Section()
     section.values['published'] = published_check()
-    section.values['sweeps'] = {'trace_tokens': _traces(load_bundle(request.bundle), request.effort)}
+    section.values['sweeps'] = _traces(load_bundle(request.bundle), request.effort)
     with tempfile.TemporaryDirectory() as folder:
         try:
             index = _graphs(request, Path(folder))
@@ -85,25 +86,32 @@ def _traces(bundle: Bundle, effort: Effort) -> dict[str, Any]:
     decoder = decoder_of(open_session(bundle.file('language')), spec)
     rows = bundle.rows_of(spec.cameras)
     picture = np.zeros((len(rows), bundle.manifest.tokens.width), np.float32)
-    ids = np.arange(8, 8 + max(LENGTHS))
+    ids = np.arange(8, 9 + max(LENGTHS))
     answers = 2 if decoder.verifies else 1
     contenders: dict[str, Contender] = {}
+    ways = {ONE_BY_ONE: 1, **({ONE_PASS: max(LENGTHS)} if decoder.verifies else {})}
 
-    def prepared(length: int, step: int) -> Contender:
+    def reading(length: int, step: int) -> Contender:
         def work() -> None:
             for at in range(0, length, step):
-                part = ids[at : at + step] if step > 1 or not decoder.verifies else ids[at : at + 2]
+                # A graph that verifies reads a guess beside every single token.
+                part = ids[at : at + max(min(step, length), answers)]
                 decoder.read(picture[:0], part, len(rows) + at, answers)
 
         return timed(work)
 
     decoder.read(picture, ids[:2], 0, answers)
-    for length in LENGTHS:
-        if decoder.verifies:
-            contenders[f'{length} in one pass'] = prepared(length, length)
-        contenders[f'{length} one by one'] = prepared(length, 1)
+    for way, step in ways.items():
+        for length in LENGTHS:
+            contenders[f'{way} {length}'] = reading(length, step)
     runs = interleaved(contenders, effort)
-    return {name: {'ms': round(1e3 * figure([run[name] for run in runs]).median, 4)} for name in contenders}
+    return {
+        way: {
+            str(length): {'ms': round(1e3 * figure([run[f'{way} {length}'] for run in runs]).median, 4)}
+            for length in LENGTHS
+        }
+        for way in ways
+    }
 
 
 def _graphs(request: Request, folder: Path) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from vla_ros.types import VlaError
 from vla_ros.viz.bench_table import figures_of
 
 DPI, COLUMNS = 110, 3
+UNITS = ('_seconds', '_mib')  # what is no ratio
 BACKGROUND, INK, GRID, OURS, MODEL = '#0d1117', '#e6edf3', '#30363d', '#58a6ff', '#d29922'
 
 
@@ -47,7 +48,7 @@ def draw_bench(report: dict[str, Any], path: Path) -> None:
 
 
 def _bars(axes: Axes, report: dict[str, Any]) -> None:
-    found = dict(figures_of(report))
+    found = {name: spread for name, spread in figures_of(report) if not name.endswith(UNITS)}
     names = list(found)
     medians = [found[name]['median'] for name in names]
     below = [found[name]['median'] - found[name]['minimum'] for name in names]
@@ -56,6 +57,7 @@ def _bars(axes: Axes, report: dict[str, Any]) -> None:
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.invert_yaxis()
     axes.set_xscale('log')
+    _plain(axes.xaxis)
     axes.axvline(1.0, color=GRID)
     _dress(axes, 'Ratios: median, from minimum to maximum over runs', '')
 
@@ -68,16 +70,23 @@ def _sweep(axes: Axes, name: str, points: dict[str, Any]) -> None:
         axes.plot(values, predicted, 's--', color=MODEL, label='roofline')
     axes.set_xscale('log', base=2)
     axes.set_yscale('log')
+    _plain(axes.yaxis)
     axes.set_xticks(values, [str(value) for value in values])
     _dress(axes, f'ms by {name.replace("_", " ")}', name.replace('_', ' '))
     axes.legend(facecolor=BACKGROUND, edgecolor=GRID, labelcolor=INK, fontsize=8)
+
+
+def _plain(axis: Any) -> None:
+    """Numbers instead of powers of ten."""
+    axis.set_major_formatter('{x:g}')
+    axis.set_minor_formatter('{x:g}')
 
 
 def _dress(axes: Axes, title: str, x: str) -> None:
     axes.set_facecolor(BACKGROUND)
     axes.set_title(title, color=INK, loc='left', fontsize=11)
     axes.set_xlabel(x, color=INK)
-    axes.tick_params(colors=INK)
+    axes.tick_params(colors=INK, which='both')
     axes.grid(color=GRID, linewidth=0.6)
     for spine in axes.spines.values():
         spine.set_color(GRID)

@@ -126,11 +126,15 @@ def test_a_section_that_cannot_be_measured_ends_no_other_one() -> None:
     def fails(_: Request) -> Section:
         raise VlaError('there is no robot here')
 
+    def needs_more(_: Request) -> Section:
+        raise ImportError("No module named 'mujoco'")
+
     def works_well(_: Request) -> Section:
         return Section({'vs_peer': Figure(2.0, 3.0, 4.0)}, {'milliseconds': 1.5})
 
-    report = bench_report(REQUEST, {'graph': fails, 'action': works_well})
+    report = bench_report(REQUEST, {'graph': fails, 'reasoning': needs_more, 'action': works_well})
 
+    assert report['reasoning']['missing'] == ["not installed here: No module named 'mujoco'"]
     assert report['graph']['missing'] == ['there is no robot here']
     assert report['action']['vs_peer'] == 3.0
     assert report['action']['milliseconds'] == 1.5

@@ -28,6 +28,8 @@ def bench_report(
             section = measure(request)
         except VlaError as error:
             section = Section(missing=[str(error)])
+        except ImportError as error:  # of the simulator, say
+            section = Section(missing=[f'not installed here: {error}'])
         report[name] = section.as_dict()
     return report | {
         'bundle': load_bundle(request.bundle).manifest.tag,

@@ -20,6 +20,8 @@ from vla_ros.nodes import qos
 from vla_ros.nodes.bringup import START_TIMEOUT, prepare_environment, require_ros, running
 from vla_ros.nodes.client import Client
 from vla_ros.nodes.stage import SLACK, Stage
+from vla_ros.sim.layouts import OBJECTS, laid_out
+from vla_ros.types import VlaError
 
 WAY, COMPUTED = 'camera to trajectory', {'encode': 'perception', 'planning': 'action'}
 SECONDS, QUICK_SECONDS = 30.0, 5.0
@@ -66,7 +68,7 @@ def _overhead(section: Section, request: Request, prefix: str, seconds: float, *
         for run in range(request.effort.runs):
             stage.set_scene(request.seed + run, '')
             world, wall = client.state.now, time.perf_counter()
-            client.instruct('touch the red cube')
+            client.instruct(f'touch the {laid_out(request.seed + run, OBJECTS).objects[0].name}')
             client.require(
                 lambda world=world: client.state.now > world + seconds,  # type: ignore[misc]
                 10 * seconds + SLACK,
@@ -74,20 +76,25 @@ def _overhead(section: Section, request: Request, prefix: str, seconds: float, *
                 supervisor.check,
             )
             pace = (client.state.now - world) / (time.perf_counter() - wall)
-            reports = client.state.reports
-            computed = sum(float(reports[node][f'{what} p50 [ms]']) for what, node in COMPUTED.items())
-            way = [float(reports['action'][f'{WAY} {percent} [ms]']) for percent in ('p50', 'p99')]
+            computed = sum(_told(client, node, f'{what} p50 [ms]') for what, node in COMPUTED.items())
+            way = [_told(client, 'action', f'{WAY} {percent} [ms]') for percent in ('p50', 'p99')]
             samples.append((way[0] / computed, way[1] / computed))
         section.figures[f'{prefix}overhead_p50'] = figure([p50 for p50, _ in samples])
         section.figures[f'{prefix}overhead_p99'] = figure([p99 for _, p99 in samples])
         section.values[f'{prefix}simulated_seconds_a_second'] = round(pace, 3)
-        section.values[f'{prefix}plans_a_second'] = float(
-            client.state.reports['action'].get('trajectories rate [Hz]', 0)
-        )
+        section.values[f'{prefix}plans_a_second'] = _told(client, 'action', 'trajectories rate [Hz]')
         if composed:
-            memory = usage_of(supervisor.pid(nodes[0])).memory
+            memory = usage_of(supervisor.pid(processes[0].executable)).memory
             section.values['resident_mib'] = round(memory / MEBIBYTE, 1)
         client.instruct('')
+
+
+def _told(client: Client, node: str, name: str) -> float:
+    """A number that a node told on /diagnostics; VlaError if it never did: the arm did not move, then."""
+    values = client.state.reports.get(node, {})
+    if name not in values:
+        raise VlaError(f'{node}: expected {name!r} on /diagnostics, found {sorted(values)}')
+    return float(values[name])
 
 
 def frames_lost(seconds: float) -> Figure:

@@ -65,10 +65,10 @@ class GreedyWriter:
         past = self._known(visual, ids)
         rows, unread = visual[past:], list(ids[max(0, past - len(visual)) :])
         asked, written = len(rows) + len(unread), list[int]()
-        trust = _Trust(len(draft), EVERYTHING if self._steady else 1)
+        trust, hint = _Trust(len(draft), EVERYTHING if self._steady else 1), list[int]()
         self._steady = False
         while True:
-            guess = self._guess(draft, written if asked else [*written, *unread], trust)
+            guess = self._guess(draft, written if asked else [*written, *unread], hint, trust)
             self._question = None  # until the pass has come to its end
             answers, hidden = self._decoder.read(
                 rows, np.array([*unread, *guess], np.int64), past, len(guess) + 1
@@ -77,6 +77,9 @@ class GreedyWriter:
             self.passes += 1
             right = next((i for i, token in enumerate(guess) if token != answers[i]), len(guess))
             trust.learn(right, len(guess))
+            # What it would write behind a wrong guess is no proof, but often what it writes behind the right one:
+            # the row of a place does not hang on its column.
+            hint = [int(token) for token in answers[right + 1 : right + 2]] if draft else []
             new = [*([] if asked else unread), *guess[:right]]
             new = new[: self._longest - len(written)]
             if self._end in new:
@@ -110,9 +113,12 @@ class GreedyWriter:
         alike = next((i for i, (a, b) in enumerate(zip(asked, ids)) if a != b), min(len(asked), len(ids)))
         return len(visual) + min(alike, len(ids) - 1)
 
-    def _guess(self, draft: Sequence[int], known: Sequence[int], trust: _Trust) -> list[int]:
+    def _guess(
+        self, draft: Sequence[int], known: Sequence[int], hint: Sequence[int], trust: _Trust
+    ) -> list[int]:
         """What to read behind what is known of the trace; nothing where it would be of no use."""
         if not self._decoder.verifies:
             return []
-        likely = continuation(draft, known)[: min(trust.tokens, self._longest - len(known))]
-        return through_places(likely, self._places, trust.places) or [self._end]
+        likely = continuation(draft, [*known, *hint])[: trust.tokens]
+        guess = [*hint, *through_places(likely, self._places, trust.places)]
+        return guess[: self._longest - len(known)] or [self._end]

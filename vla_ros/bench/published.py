@@ -1,7 +1,8 @@
 """Published times of GR00T N1.7's action head on NVIDIA's machines, and whether the roofline model explains them.
 
 Times: scripts/deployment/README.md of NVIDIA/Isaac-GR00T (4 steps, 1 camera, TensorRT), the column of the head.
-Machines: NVIDIA's data sheets, dense bf16 or fp16 on tensor cores. Sizes: the published checkpoint's configuration,
+Machines: bandwidth of NVIDIA's data sheets, and dense half precision on tensor cores, derived by factors of two where the
+sheet has only fewer bits or sparse numbers; the head is bound by bandwidth on all of them. Sizes: the published checkpoint's configuration,
 32 layers of width 1536, 41 tokens, every other one attending to 2048 wide features of the language model.
 """
 

@@ -1,9 +1,10 @@
 """Published times of GR00T N1.7's action head on NVIDIA's machines, and whether the roofline model explains them.
 
 Times: scripts/deployment/README.md of NVIDIA/Isaac-GR00T (4 steps, 1 camera, TensorRT), the column of the head.
-Machines: bandwidth of NVIDIA's data sheets, and dense half precision on tensor cores, derived by factors of two where the
-sheet has only fewer bits or sparse numbers; the head is bound by bandwidth on all of them. Sizes: the published checkpoint's configuration,
-32 layers of width 1536, 41 tokens, every other one attending to 2048 wide features of the language model.
+Machines: bandwidth of NVIDIA's data sheets, and dense half precision on tensor cores, derived by factors of two where a
+sheet has only fewer bits or sparse numbers; the head is bound by bandwidth on all of them.
+Sizes: the published checkpoint's configuration, 32 layers of width 1536, 41 tokens, every other one attending to
+features of the language model, 2048 wide.
 """
 
 from __future__ import annotations

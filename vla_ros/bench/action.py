@@ -19,13 +19,15 @@ from vla_ros.bench.work import flow_products, work_of
 from vla_ros.bundle import Bundle, load_bundle
 from vla_ros.types import JointSample, Thought, VisualTokens, VlaError
 
-OURS, PRODUCTS, COPY = 'ours', 'products', 'copy'
+OURS, PRODUCTS, LARGE, COPY = 'ours', 'products', 'large', 'copy'
+LARGE_PRODUCT = ((512, 512, 512, 1),)
 MODES = {TORCH: 'eager', COMPILE: 'compile'}
 KEYS = {TORCH: 'vs_torch_eager', COMPILE: 'vs_torch_compile'}
 
 
 def action_section(request: Request) -> Section:
     """``vs_...``: how many times as long a peer takes. ``matmul_share``: the bare products' time in ours.
+    ``peak_share``: our rate of operations in that of one large product.
 
     ``bandwidth_share`` is the time of reading all weights of each step at the speed of copying memory. Weights that
     stay in a cache are read faster than that.
@@ -57,6 +59,9 @@ def action_section(request: Request) -> Section:
             contenders[PRODUCTS] = stack.enter_context(
                 peer(PRODUCTS, 'peer_limits', 'products', json.dumps(products))
             )
+            large = contenders[LARGE] = stack.enter_context(
+                peer(LARGE, 'peer_limits', 'products', json.dumps(LARGE_PRODUCT))
+            )
             copying = contenders[COPY] = stack.enter_context(peer(COPY, 'peer_limits', 'copy'))
         else:
             section.missing.append(f'{config}: the sizes of System 1, for shares of what the machine can do')
@@ -67,6 +72,9 @@ def action_section(request: Request) -> Section:
             section.figures[KEYS[name]] = ratio(runs, name, OURS)
     if work is not None:
         section.figures['matmul_share'] = ratio(runs, PRODUCTS, OURS)
+        section.figures['peak_share'] = figure(
+            [work.flops / run[OURS] * run[LARGE] / large.answers for run in runs]
+        )
         section.figures['bandwidth_share'] = figure(
             [work.bytes * run[COPY] / copying.answers / run[OURS] for run in runs]
         )

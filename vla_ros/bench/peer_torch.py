@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,17 @@ from vla_ros.bench.peers import serve
 
 def prepare(arguments: Sequence[str]) -> tuple[Callable[[], Any], Any]:
     """``eager`` or ``compile``, the bundle's folder, and a file of inputs (npz)."""
+    mode, folder, inputs = arguments
+    # What is compiled goes beside the inputs, and away with them: a shared cache may hold what another left
+    # half-written.
+    os.environ['TORCHINDUCTOR_CACHE_DIR'] = str(Path(inputs).parent / 'compiled')
+
     import numpy as np
     import torch
 
     from vla_ros.training.flow import integrate
     from vla_ros.training.stages import load_action
 
-    mode, folder, inputs = arguments
     torch.set_num_threads(1)
     head, _ = load_action(Path(folder))
     head.eval().requires_grad_(False)

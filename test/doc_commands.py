@@ -111,6 +111,8 @@ def as_run(words: tuple[str, ...]) -> list[str]:
         found[found.index('--episodes') + 1] = EPISODES[found[2]]
     if 'replay' in found[:3] and not {'--fault', '--duration'} & set(found):
         found += ['--duration', PART]
+    if found[1:2] == ['bench']:
+        found += ['--quick']
     return found
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from vla_ros.nodes.health import LATEST, LOG_PAUSE, WINDOW, Health, Level
@@ -75,3 +78,36 @@ def test_a_broken_node_is_an_error_until_it_is_mended() -> None:
     assert (health.report().level, health.report().summary) == (Level.ERROR, 'vision.onnx is missing')
     health.broken(None)
     assert health.report().level is Level.OK
+
+
+def test_a_node_that_works_but_not_as_it_was_asked_to_warns_all_the_time(clock: HandClock) -> None:
+    health = Health(clock)
+    health.degraded('computing on the CPU')
+    clock.now += 10 * WINDOW
+    assert (health.report().level, health.report().summary) == (Level.WARN, 'computing on the CPU')
+    health.refuse('bad_image', 'too small')
+    assert health.report().summary == 'bad_image: too small'
+    clock.now += 2 * WINDOW
+    assert health.report().summary == 'computing on the CPU'
+    health.degraded(None)
+    assert health.report().level is Level.OK
+
+
+def test_a_provider_that_was_asked_for_and_is_not_there_is_a_warning_for_as_long_as_the_node_runs() -> None:
+    pytest.importorskip('rclpy')
+    from vla_ros.nodes.model import tell_providers
+
+    said: list[str] = []
+    node: Any = SimpleNamespace(
+        health=Health(),
+        setting=lambda name: 'cuda',
+        get_logger=lambda: SimpleNamespace(error=said.append),
+    )
+
+    tell_providers(node, ['CPUExecutionProvider'])
+
+    report = node.health.report()
+    assert report.level is Level.WARN
+    assert report.summary == 'computing on CPUExecutionProvider instead of CUDAExecutionProvider'
+    assert report.values['execution provider missing'] == 'CUDAExecutionProvider'
+    assert said == [report.summary]

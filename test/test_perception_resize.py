@@ -6,18 +6,25 @@ import numpy as np
 import pytest
 
 from vla_ros.manifest import CameraSpec
-from vla_ros.perception.encoder import preprocess
+from vla_ros.perception.encoder import normalise
 from vla_ros.perception.resize import resize
 
 CAMERA = CameraSpec(name='front', width=16, height=12, mean=(0.5, 0.4, 0.3), std=(0.5, 0.6, 0.7), tokens=4)
 
 
 @pytest.mark.parametrize('shape', [(12, 16), (48, 64), (37, 53), (6, 8)])
-def test_resizing_first_changes_nothing_for_the_model(shape: tuple[int, int]) -> None:
+def test_an_image_is_brought_to_the_size_in_the_manifest(shape: tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 255, (*shape, 3), dtype=np.uint8)
     seen = resize(image, CAMERA)
     assert (seen.shape, seen.dtype) == ((12, 16, 3), np.uint8)
-    np.testing.assert_array_equal(preprocess(seen, CAMERA), preprocess(image, CAMERA))
+
+
+def test_pixels_are_normalised_as_the_manifest_says() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (12, 16, 3), dtype=np.uint8)
+    found = np.empty((3, 12, 16), np.float32)
+    normalise(image, CAMERA, found)
+    expected = (image / 255 - CAMERA.mean) / CAMERA.std
+    np.testing.assert_allclose(found, expected.transpose(2, 0, 1), atol=1e-6)
 
 
 def test_an_image_of_the_right_size_is_handed_on_as_it_is() -> None:

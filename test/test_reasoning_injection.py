@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -164,6 +165,9 @@ class Dictated:
 
     def get_providers(self) -> list[str]:
         return ['CPUExecutionProvider']
+
+    def get_inputs(self) -> list[Any]:
+        return [SimpleNamespace(name=name) for name in ('visual', 'ids', 'cache')]
 
 
 SESSION = Dictated()

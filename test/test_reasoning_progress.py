@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -67,11 +67,33 @@ class Silent:
     def __init__(self) -> None:
         self.given: list[dict[str, Any]] = []
 
+    def get_inputs(self) -> list[Any]:
+        return [SimpleNamespace(name=name) for name in ('visual', 'ids', 'cache')]
+
     def run(self, _: None, inputs: dict[str, Any]) -> tuple[Any, ...]:
         self.given.append(inputs)
-        if 'noise' in inputs:
-            return (np.zeros((1, MANIFEST.chunk.horizon, len(MANIFEST.robot.joints)), np.float32),)
         return np.zeros((1, 9), np.float32), np.ones((1, MANIFEST.thought.width), np.float32), inputs['cache']
+
+
+class Still:
+    """A policy's graph that never moves; its state has as many numbers as a test wants."""
+
+    state = 0
+
+    def __init__(self, _: Any) -> None:
+        horizon, joints = MANIFEST.chunk.horizon, len(MANIFEST.robot.joints)
+        tokens, thought = MANIFEST.tokens, MANIFEST.thought
+        shapes = {
+            **dict.fromkeys(('noise', 'prefix'), (1, horizon, joints)),
+            'tokens': (1, tokens.rows, tokens.width),
+            'thought': (1, thought.rows, thought.width),
+            'state': (1, self.state),
+            'clean': (1, horizon),
+        }
+        self.inputs = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+
+    def __call__(self) -> list[Any]:
+        return [np.zeros_like(self.inputs['noise'])]
 
 
 def changed(part: str, **values: Any) -> Bundle:
@@ -101,17 +123,21 @@ def test_a_model_that_wants_to_know_of_the_hand_is_told_and_another_is_not(silen
         told.think(TOKENS, 'touch it')
 
 
-def test_a_policy_with_statistics_of_velocities_is_told_them_behind_the_positions(silent: Silent) -> None:
+def test_a_policy_with_statistics_of_velocities_is_told_them_behind_the_positions(
+    silent: Silent, monkeypatch: pytest.MonkeyPatch
+) -> None:
     joints = len(MANIFEST.robot.joints)
     velocity = StatisticsSpec(mean=(1.0,) * joints, std=(2.0,) * joints)
     thought = Thought(1, np.ones((1, MANIFEST.thought.width), np.float32))
     state = MANIFEST.normalisation.state
     sample = JointSample(1, np.array(state.mean), np.full(joints, 5.0))
     noise = np.zeros((MANIFEST.chunk.horizon, joints), np.float32)
-    make: Callable[[Bundle], FlowPolicy] = FlowPolicy
+    runs: list[Still] = []
+    monkeypatch.setattr(flow, 'FixedRun', lambda session: runs.append(Still(session)) or runs[-1])
 
-    make(SHIPPED).act(TOKENS, thought, sample, noise)
-    make(changed('normalisation', velocity=velocity)).act(TOKENS, thought, sample, noise)
+    for count, bundle in ((joints, SHIPPED), (2 * joints, changed('normalisation', velocity=velocity))):
+        monkeypatch.setattr(Still, 'state', count)
+        FlowPolicy(bundle).act(TOKENS, thought, sample, noise)
 
-    np.testing.assert_allclose(silent.given[0]['state'], np.zeros((1, joints)), atol=1e-6)
-    np.testing.assert_allclose(silent.given[1]['state'], [[0.0] * joints + [2.0] * joints], atol=1e-6)
+    np.testing.assert_allclose(runs[0].inputs['state'], np.zeros((1, joints)), atol=1e-6)
+    np.testing.assert_allclose(runs[1].inputs['state'], [[0.0] * joints + [2.0] * joints], atol=1e-6)

@@ -20,7 +20,8 @@ ROS = re.compile(
     r'(rclpy|launch|launch_ros|ament_index_python|cv_bridge|std_srvs|\w+_msgs|\w+_interfaces)(\.|$)'
 )
 TRAINING = re.compile(r'(torch|torchvision|transformers|accelerate|peft|trl|datasets|onnxscript)(\.|$)')
-LAZY_BACKEND = re.compile(r'reasoning/transformers_\w+\.py')
+LAZY_BACKEND = re.compile(r'(reasoning/transformers|bench/peer)_\w+\.py')
+PEER = re.compile(r'vla_ros\.bench\.peer_\w+')
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,17 @@ def only_training_knows_torch(path: str, found: Import) -> bool:
 
 def simulator_knows_no_model(path: str, found: Import) -> bool:
     return room(path) == 'sim' and knows(
-        found, 'perception', 'reasoning', 'action', 'training', 'evaluation', 'nodes', 'viz', 'cli'
+        found, 'perception', 'reasoning', 'action', 'training', 'evaluation', 'bench', 'nodes', 'viz', 'cli'
     )
 
 
 def model_knows_no_surroundings(path: str, found: Import) -> bool:
     inside = room(path) in ('perception', 'reasoning', 'action')
-    return inside and knows(found, 'nodes', 'sim', 'training', 'evaluation', 'cli')
+    return inside and knows(found, 'nodes', 'sim', 'training', 'evaluation', 'bench', 'cli')
+
+
+def nobody_imports_peers(path: str, found: Import) -> bool:
+    return PEER.match(found.module) is not None
 
 
 def recordings_know_nothing_of_their_use(path: str, found: Import) -> bool:
@@ -84,7 +89,7 @@ def nothing_below_knows_nodes(path: str, found: Import) -> bool:
 WALLS = (
     Wall('rclpy and message classes stay in nodes/', only_nodes_know_ros),
     Wall(
-        'torch and its libraries stay in training/, or lazy in reasoning/transformers_*.py',
+        'torch and its libraries stay in training/, or lazy in reasoning/transformers_*.py and bench/peer_*.py',
         only_training_knows_torch,
     ),
     Wall('sim/ knows nothing of the model', simulator_knows_no_model),
@@ -95,6 +100,7 @@ WALLS = (
     Wall(
         'dataset/ knows neither the model nor what records and learns', recordings_know_nothing_of_their_use
     ),
+    Wall('peers of the bench run in processes of their own', nobody_imports_peers),
 )
 
 
@@ -169,6 +175,8 @@ def test_the_wall_stands(wall: Wall) -> None:
         ('viz/a.py', 'import vla_ros.nodes.qos', 4),
         ('training/a.py', 'def f():\n    from ..nodes import qos', 4),
         ('dataset/a.py', 'from vla_ros.action.guard import Guard', 5),
+        ('bench/a.py', 'def f():\n    from vla_ros.bench.peer_torch import prepare', 6),
+        ('bench/peer_a.py', 'import torch', 1),
     ],
 )
 def test_given_a_planted_breach_when_checked_then_its_wall_says_where(
@@ -191,6 +199,7 @@ def test_given_a_planted_breach_when_checked_then_its_wall_says_where(
         ),
         ('training/a.py', 'import torch\nfrom vla_ros.sim.world import World'),
         ('reasoning/transformers_backend.py', 'def load():\n    import torch, transformers'),
+        ('bench/peer_a.py', 'def prepare():\n    import torch, transformers'),
         ('cli.py', 'def demo():\n    from vla_ros.nodes import supervisor'),
         ('sim/a.py', 'from vla_ros.types import VlaError\nfrom .scene import Scene'),
         ('evaluation/a.py', 'import rosbags\nimport mcap_ros2.decoder'),

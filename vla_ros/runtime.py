@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from vla_ros.bundle import sha256
+from vla_ros.engine_cache import engine_folder, tensorrt_options
 from vla_ros.onnx_file import require_whole
 from vla_ros.types import VlaError
 
@@ -45,12 +47,13 @@ def open_session(path: Path, provider: str = 'cpu', *, allow_fallback: bool = Fa
     options.inter_op_num_threads = 1
     options.add_session_config_entry('session.intra_op.allow_spinning', '0')
     options.log_severity_level = 4
-    wanted = provider_chain(provider)
     available = onnxruntime.get_available_providers()
+    chain = [name for name in provider_chain(provider) if name in available]
+    settings: list[dict[str, str]] = [{} for _ in chain]
+    if PROVIDERS['tensorrt'] in chain:
+        settings[0] = tensorrt_options(path, sha256(path), engine_folder())
     try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=[p for p in wanted if p in available]
-        )
+        session = onnxruntime.InferenceSession(str(path), options, providers=chain, provider_options=settings)
     except (
         Exception
     ) as error:  # ONNX Runtime raises its own C++ exception types, all derived from Exception only
@@ -71,3 +74,9 @@ def provider_chain(provider: str) -> Sequence[str]:
     """The provider asked for and, behind it, those that run the nodes it cannot."""
     chain = {'cpu': ['cpu'], 'cuda': ['cuda', 'cpu'], 'tensorrt': ['tensorrt', 'cuda', 'cpu']}[provider]
     return [PROVIDERS[name] for name in chain]
+
+
+def device_of(session: Any) -> str:
+    """Where the session's inputs and outputs are best kept: 'cuda' beside its GPU, 'cpu' otherwise."""
+    first = session.get_providers()[0]
+    return 'cpu' if first == PROVIDERS['cpu'] else 'cuda'

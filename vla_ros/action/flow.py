@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from vla_ros.action.policy_input import normalised_state, require_inputs, senseless_inputs
 from vla_ros.bundle import Bundle
+from vla_ros.fixed_run import FixedRun
 from vla_ros.runtime import open_session
 from vla_ros.types import (
     ActionChunk,
@@ -26,13 +28,30 @@ class FlowPolicy:
     """The bundle's flow-matching head. The same inputs, noise included, give the same chunk. One caller at a time."""
 
     def __init__(self, bundle: Bundle, provider: str = 'cpu', *, allow_fallback: bool = False) -> None:
+        """Raises VlaError: the provider cannot be had, or the graph is not as the manifest says."""
         self._manifest = bundle.manifest
         self._session: Any = open_session(bundle.file('action'), provider, allow_fallback=allow_fallback)
+        self._run = FixedRun(self._session)
         normalisation = bundle.manifest.normalisation
         self._action_mean, self._action_std = (
             np.array(normalisation.action.mean),
             np.array(normalisation.action.std),
         )
+        self._require_inputs()
+
+    def _require_inputs(self) -> None:
+        manifest, (horizon, count) = self._manifest, self.noise_shape
+        expected = {
+            'noise': (1, horizon, count),
+            'tokens': (1, manifest.tokens.rows, manifest.tokens.width),
+            'thought': (1, manifest.thought.rows, manifest.thought.width),
+            'state': (1, count if manifest.normalisation.velocity is None else 2 * count),
+            'prefix': (1, horizon, count),
+            'clean': (1, horizon),
+        }
+        found = {name: value.shape for name, value in self._run.inputs.items()}
+        if found != expected:
+            raise VlaError(f'action.onnx: expected the inputs {expected}, found {found}')
 
     @property
     def providers(self) -> Sequence[str]:
@@ -42,6 +61,11 @@ class FlowPolicy:
     def noise_shape(self) -> tuple[int, int]:
         """(horizon, joints)."""
         return self._manifest.chunk.horizon, len(self._manifest.robot.joints)
+
+    @property
+    def inputs(self) -> dict[str, npt.NDArray[Any]]:
+        """What the graph was last given."""
+        return {name: value.copy() for name, value in self._run.inputs.items()}
 
     def act(
         self,
@@ -65,28 +89,22 @@ class FlowPolicy:
         horizon, count = self.noise_shape
         seen = require_inputs(manifest, tokens, thought, joints)
         require_shape('noise', noise, (horizon, count))
-        padded = np.zeros((manifest.thought.rows, manifest.thought.width), np.float32)
-        padded[: len(thought.rows)] = thought.rows
         anchor = joints.positions if manifest.chunk.representation == 'relative' else np.zeros(count)
-        known = np.zeros((horizon, count), np.float32)
-        clean = np.zeros(horizon, bool)
-        if prefix is not None and len(prefix):
+        known = 0 if prefix is None else len(prefix)
+        inputs = self._run.inputs
+        inputs['noise'][0] = noise
+        inputs['tokens'][0] = seen.rows
+        inputs['thought'][0, : len(thought.rows)] = thought.rows
+        inputs['thought'][0, len(thought.rows) :] = 0
+        inputs['state'][0] = normalised_state(manifest, joints)
+        inputs['prefix'][0] = 0
+        inputs['clean'][0] = np.arange(horizon) < known
+        if prefix is not None and known:
             require_shape('prefix', prefix, (None, count))
-            if len(prefix) > manifest.chunk.prefix:
-                raise VlaError(f'prefix: expected at most {manifest.chunk.prefix} steps, found {len(prefix)}')
-            known[: len(prefix)] = (prefix - anchor - self._action_mean) / self._action_std
-            clean[: len(prefix)] = True
-        (normalised,) = self._session.run(
-            None,
-            {
-                'noise': noise[None].astype(np.float32),
-                'tokens': seen.rows[None],
-                'thought': padded[None],
-                'state': normalised_state(manifest, joints)[None].astype(np.float32),
-                'prefix': known[None],
-                'clean': clean[None],
-            },
-        )
+            if known > manifest.chunk.prefix:
+                raise VlaError(f'prefix: expected at most {manifest.chunk.prefix} steps, found {known}')
+            inputs['prefix'][0, :known] = (prefix - anchor - self._action_mean) / self._action_std
+        (normalised,) = self._run()
         positions = normalised[0].astype(np.float64) * self._action_std + self._action_mean + anchor
         return ActionChunk(tokens.stamp, manifest.chunk.dt, positions)
 

@@ -1,4 +1,4 @@
-"""The command line: ``vla_ros demo | run | say | status | inspect | replay | record | dataset | train | eval`` ..."""
+"""The command line: ``vla_ros demo | run | say | status | inspect | replay | record | bench | train | eval | ...``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from vla_ros.cli.ablations_command import ablations
+from vla_ros.cli.bench_command import bench
 from vla_ros.cli.dataset_commands import check, export_episodes, record
 from vla_ros.cli.generations_command import generations
 from vla_ros.cli.graph_commands import run, say, status
@@ -140,7 +141,7 @@ def faults(
 
 
 # In the order in which a person meets them; it is that of --help.
-for command in (demo, run, say, status, inspect, replay, record):
+for command in (demo, run, say, status, inspect, replay, record, bench):
     app.command()(command)
 for passing in (train, export):
     app.command(context_settings=PASS_ON, add_help_option=False)(passing)

@@ -33,6 +33,7 @@ class Health:
         self._logged: dict[str, float] = {}
         self._last: tuple[Level, str, float] | None = None
         self._broken: str | None = None
+        self._degraded: str | None = None
 
     def tick(self, stream: str, age: float | None = None) -> None:
         """One event of a stream whose rate is reported; ``age`` is the clock minus its stamp in seconds."""
@@ -91,6 +92,11 @@ class Health:
         with self._lock:
             self._broken = sentence
 
+    def degraded(self, sentence: str | None) -> None:
+        """The node works, but not as it was asked to, until this is called with None."""
+        with self._lock:
+            self._degraded = sentence
+
     def refusals(self) -> dict[str, int]:
         """How often each reason was counted."""
         with self._lock:
@@ -115,6 +121,8 @@ class Health:
                 return Report(Level.ERROR, self._broken, values)
             if self._last is not None and now - self._last[2] < WINDOW:
                 return Report(self._last[0], self._last[1], values)
+            if self._degraded is not None:
+                return Report(Level.WARN, self._degraded, values)
             return Report(Level.OK, 'OK', values)
 
 

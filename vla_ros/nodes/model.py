@@ -44,11 +44,13 @@ def require_made_with(what: str, message: Image, manifest: Manifest) -> None:
 
 
 def tell_providers(node: VlaNode, providers: Sequence[str], *, local: bool = True) -> None:
-    """Show which execution providers are in use, and say loudly when a local one is not the one asked for."""
+    """Show which execution providers are in use, and warn as long as a local one is not the one asked for."""
     node.health.note('execution providers', ', '.join(providers))
     if not local:
         return
     wanted = PROVIDERS[node.setting('provider')]
     if list(providers[:1]) != [wanted]:
-        node.get_logger().error(f'computing on {list(providers)} instead of {wanted}')
+        sentence = f'computing on {", ".join(providers)} instead of {wanted}'
+        node.get_logger().error(sentence)
         node.health.note('execution provider missing', wanted)
+        node.health.degraded(sentence)

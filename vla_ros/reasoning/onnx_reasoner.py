@@ -1,16 +1,19 @@
-"""System 2 in ONNX Runtime: greedy, KV-cached, token by token."""
+"""System 2 in ONNX Runtime: greedy, KV-cached, with its last trace as a draft of the next."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from vla_ros.bundle import Bundle
+from vla_ros.manifest import ReasoningSpec
 from vla_ros.reasoning import trace
+from vla_ros.reasoning.decoder import Decoder, GrowingCache
+from vla_ros.reasoning.greedy import GreedyWriter
 from vla_ros.reasoning.prompt import plain, prompt
+from vla_ros.reasoning.shared_cache import SharedCache
 from vla_ros.runtime import open_session
 from vla_ros.types import (
     Decision,
@@ -27,9 +30,23 @@ UNREADABLE = 'there is no word in it that i can read'
 
 
 class OnnxReasoner:
-    """The bundle's language model. Greedy only: the same tokens and words give the same trace. One caller at a time."""
+    """The bundle's language model. Greedy only: the same tokens and words give the same trace. One caller at a time.
 
-    def __init__(self, bundle: Bundle, provider: str = 'cpu', *, allow_fallback: bool = False) -> None:
+    Args:
+        speculates: whether its last trace is a draft of the next one. That changes nothing but the time it takes.
+
+    Attributes:
+        verifies: whether its graph can verify drafts at all; those of older bundles cannot.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        provider: str = 'cpu',
+        *,
+        allow_fallback: bool = False,
+        speculates: bool = True,
+    ) -> None:
         try:
             from tokenizers import Tokenizer
         except ImportError as error:
@@ -44,10 +61,26 @@ class OnnxReasoner:
             raise VlaError(f'{path} is no tokenizer: {str(error).splitlines()[0][:200]}') from error
         self._session: Any = open_session(bundle.file('language'), provider, allow_fallback=allow_fallback)
         self._answer, self._end = (self._id(token) for token in (trace.ANSWER, trace.END_ANSWER))
+        decoder = decoder_of(self._session, self._spec)
+        self.verifies = decoder.verifies
+        ids = map(self._tokenizer.token_to_id, trace.location_tokens(self._spec.location_bins))
+        places = [place for place in ids if place is not None]
+        self._writer = GreedyWriter(decoder, self._end, self._spec.max_new_tokens, places)
+        self._speculates, self._draft = speculates, list[int]()
 
     @property
     def providers(self) -> Sequence[str]:
         return tuple(self._session.get_providers())
+
+    @property
+    def end(self) -> int:
+        """The token behind which nothing is written."""
+        return self._end
+
+    @property
+    def passes(self) -> int:
+        """Passes of the language model so far."""
+        return self._writer.passes
 
     def think(
         self,
@@ -67,18 +100,22 @@ class OnnxReasoner:
         ids = self._question(instruction, situation)
         written: list[int] = []
         thought: list[FloatArray] = []
-        for token, hidden in self._greedy(tokens.rows[self._rows], ids):
-            written.append(token)
-            if token == self._answer or thought:
-                thought.append(hidden)
+        for new, hidden in self._writer.write(tokens.rows[self._rows], ids, self._draft):
+            answer = self._answer in new
+            written += new
+            if thought or answer:
+                thought.append(hidden[new.index(self._answer) if not thought else 0 :])
             if on_text is not None:
                 on_text(self._text(written))
+        if self._speculates and written[-1] == self._end:
+            self._draft = written
         decision = trace.read(
             self._text(written), instruction, self._spec.location_bins, self._spec.location_camera
         )
-        if decision.verdict is not Verdict.GO or len(thought) > self._manifest.thought.rows:
+        rows = np.concatenate(thought) if thought else still.rows
+        if decision.verdict is not Verdict.GO or len(rows) > self._manifest.thought.rows:
             return decision, still
-        return decision, Thought(tokens.stamp, np.concatenate(thought))
+        return decision, Thought(tokens.stamp, rows)
 
     def recite(
         self, tokens: VisualTokens, instruction: str, written: str, situation: Situation | None = None
@@ -101,10 +138,27 @@ class OnnxReasoner:
                 f'trace: expected at most {self._spec.max_new_tokens} tokens, {self._manifest.thought.rows} of '
                 f'them in the answer, found {len(forced)} and {len(forced) - begin}'
             )
-        _, hidden, _ = self._run(
-            tokens.rows[self._rows], np.array([*ids, *forced], np.int64), self._empty_cache()
-        )
-        return Thought(tokens.stamp, hidden[begin - len(forced) :])
+        hidden = self._writer.recite(tokens.rows[self._rows], ids, forced)
+        return Thought(tokens.stamp, hidden[begin:])
+
+    def question_of(
+        self, tokens: VisualTokens, instruction: str, situation: Situation | None = None
+    ) -> tuple[FloatArray, list[int]]:
+        """A question as the language model has it: visual tokens (V, channels), and the tokens behind them."""
+        return tokens.rows[self._rows], self._question(instruction, situation)
+
+    def write(self, visual: FloatArray, ids: Sequence[int]) -> list[int]:
+        """The trace as tokens, without a draft."""
+        return [token for new, _ in self._writer.write(visual, ids) for token in new]
+
+    def read(self, visual: FloatArray, ids: Sequence[int]) -> None:
+        """One pass over a question, and nothing written."""
+        self._writer.recite(visual, ids, [self._end])
+
+    def tokens_of(self, text: str) -> list[int]:
+        """A trace as tokens."""
+        ids: list[int] = self._tokenizer.encode(text).ids
+        return ids
 
     def _question(self, instruction: str, situation: Situation | None) -> list[int]:
         """The tokens of the prompt; VlaError for a question that cannot be put to this bundle."""
@@ -122,28 +176,6 @@ class OnnxReasoner:
             )
         return ids
 
-    def _empty_cache(self) -> FloatArray:
-        shape = (self._spec.layers, 2, self._spec.heads, 0, self._spec.head_width)
-        return np.zeros(shape, np.float32)
-
-    def _greedy(self, visual: FloatArray, ids: list[int]) -> Iterator[tuple[int, FloatArray]]:
-        """Each new token with the hidden state (1, width) that the model has after reading it."""
-        cache = self._empty_cache()
-        nothing = visual[:0]
-        logits, _, cache = self._run(visual, np.array(ids, np.int64), cache)
-        for _ in range(self._spec.max_new_tokens):
-            token = int(logits.argmax())
-            logits, hidden, cache = self._run(nothing, np.array([token], np.int64), cache)
-            yield token, hidden
-            if token == self._end:
-                return
-
-    def _run(
-        self, visual: FloatArray, ids: npt.NDArray[np.int64], cache: FloatArray
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        logits, hidden, cache = self._session.run(None, {'visual': visual, 'ids': ids, 'cache': cache})
-        return logits, hidden, cache
-
     def _text(self, ids: list[int]) -> str:
         return str(self._tokenizer.decode(ids, skip_special_tokens=False))
 
@@ -154,3 +186,18 @@ class OnnxReasoner:
                 f'tokenizer of bundle {self._manifest.name!r}: expected the token {token}, found none'
             )
         return int(found)
+
+
+def decoder_of(session: Any, spec: ReasoningSpec) -> Decoder:
+    """The cache that the graph is made for, by the names of its inputs.
+
+    Raises:
+        VlaError: it is neither of them, or not of the manifest's size.
+    """
+    names = {value.name for value in session.get_inputs()}
+    if names == GrowingCache.INPUTS:
+        return GrowingCache(session, spec)
+    if names >= SharedCache.INPUTS:
+        return SharedCache(session, spec)
+    expected = f'{sorted(GrowingCache.INPUTS)} or {sorted(SharedCache.INPUTS)} and key_i, value_i'
+    raise VlaError(f'language.onnx: expected the inputs {expected}, found {sorted(names)}')

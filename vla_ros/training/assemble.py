@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from vla_ros.bundle import sha256, write_manifest
+from vla_ros.bundle import load_bundle, sha256, write_manifest
 from vla_ros.manifest import FORMAT, FileSpec, Manifest
 from vla_ros.sim.expert import PERIOD
 from vla_ros.sim.model import JOINT_NAMES, REST_POSE
@@ -144,6 +145,34 @@ def _require_current(out: Path, generation_1: tokens_stage.Generation1, moments:
             f'{out / tokens_stage.FOLDER}: expected to be made from the present {stages.system2_folder(out).name} and '
             f'action, found {found}; run `vla_ros train tokens` again, or remove it'
         )
+
+
+def renew_graphs(folder: Path) -> dict[str, float]:
+    """Write a bundle's graphs anew from its checkpoints: the same weights, as this version runs them.
+
+    Returns the largest differences from PyTorch. All graphs are written before the first one is replaced.
+    """
+    manifest = load_bundle(folder).manifest
+    llava, (head, _) = stages.load_llava(folder), stages.load_action(folder)
+    eyes: Any = llava.model.vision_tower
+    with TemporaryDirectory(dir=folder) as work:
+        graphs = {key: Path(work) / FILES[key] for key in ('vision', 'language', 'action')}
+        parity = {
+            'vision': export.export_vision(eyes, graphs['vision'], len(manifest.cameras)),
+            'language': export.export_language(llava, graphs['language']),
+            'action': export.export_action(
+                head, graphs['action'], manifest.tokens.rows, manifest.thought.rows
+            ),
+        }
+        for key, path in graphs.items():
+            path.replace(folder / manifest.files[key].path)
+    files = {
+        key: FileSpec(path=spec.path, sha256=sha256(folder / spec.path))
+        for key, spec in manifest.files.items()
+    }
+    metrics = {**manifest.metrics, 'onnx_difference': parity}
+    write_manifest(folder, manifest.model_copy(update={'files': files, 'metrics': metrics}))
+    return parity
 
 
 def _velocity(moments: Statistics) -> dict[str, list[float]] | None:

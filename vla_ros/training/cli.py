@@ -159,6 +159,13 @@ def card(
     typer.echo(str(write_card(out, folder, results or ())))
 
 
+def graphs(folder: Bundle = BUNDLE) -> None:
+    """Write a bundle's ONNX graphs anew from its checkpoints, as this version exports them; nothing is trained."""
+    from vla_ros.training import assemble
+
+    show({'onnx_difference': assemble.renew_graphs(folder)})
+
+
 def everything(out: Out = WORK, folder: Bundle = BUNDLE, workers: Workers = 2) -> None:
     """Every stage in order, from nothing to a bundle."""
     snapshots(out, workers=workers)
@@ -181,7 +188,7 @@ def everything(out: Out = WORK, folder: Bundle = BUNDLE, workers: Workers = 2) -
 for stage in (
     *(snapshots, demonstrations, language_commands.corpus, language_commands.vocabulary, tokenizer),
     *(language_commands.pretrain, language_commands.cpt, vision, language, language_commands.dpo),
-    *(language_commands.lora, action, tokens, bundle, rollouts, card),
+    *(language_commands.lora, action, tokens, bundle, rollouts, graphs, card),
 ):
     app.command()(stage)
 app.command(name='all')(everything)

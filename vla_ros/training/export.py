@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from transformers import LlavaForConditionalGeneration, SiglipVisionModel
@@ -16,43 +16,81 @@ from transformers import LlavaForConditionalGeneration, SiglipVisionModel
 from vla_ros.runtime import open_session
 from vla_ros.training.decoder import CachedDecoder, empty_cache
 from vla_ros.training.flow import FlowHead, integrate
+from vla_ros.training.flow_graph import write_flow
+from vla_ros.training.shared_cache import write_shared_cache
 from vla_ros.training.token_decoder import TokenDecoder
 from vla_ros.training.token_model import TokenModel
+from vla_ros.training.vision import PIXEL_MEAN, PIXEL_STD
 from vla_ros.types import VlaError
 
 OPSET = 18
-TOLERANCE = 1e-4
+TOLERANCE, ACTION_TOLERANCE = 1e-4, 1e-5
 
 
 def export_vision(model: SiglipVisionModel, path: Path, cameras: int) -> float:
-    """``pixels`` (cameras, 3, h, w) to ``features`` (cameras, tokens, width). Returns the largest difference."""
+    """``images`` (cameras, h, w, 3) uint8 to ``features`` (cameras, tokens, width). Returns the largest difference.
+
+    Normalising the pixels is linear, and so is the first layer: it is in its weights, and costs nothing.
+    """
+    size, mean, std = model.config.image_size, torch.tensor(PIXEL_MEAN), torch.tensor(PIXEL_STD)
+    images = torch.randint(0, 256, (cameras, size, size, 3), dtype=torch.uint8)
+
+    def whole(images: Tensor) -> Tensor:
+        pixels = ((images / 255.0 - mean) / std).permute(0, 3, 1, 2)
+        return model.encoder(inputs_embeds=model.embeddings(pixels)).last_hidden_state
 
     class Features(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.embeddings, self.encoder = model.embeddings, model.encoder
+            self.embeddings, self.encoder = deepcopy(model.embeddings), model.encoder
+            first = self.embeddings.patch_embedding
+            first.bias -= (first.weight * (mean / std)[:, None, None]).sum((1, 2, 3))
+            first.weight /= 255 * std[:, None, None]
 
-        def forward(self, pixels: Tensor) -> Tensor:
+        def forward(self, images: Tensor) -> Tensor:
+            pixels = images.permute(0, 3, 1, 2).to(torch.float32)
             return self.encoder(inputs_embeds=self.embeddings(pixels)).last_hidden_state
 
-    size = model.config.image_size
-    pixels = torch.rand(cameras, 3, size, size) * 2 - 1
-    return _export(Features(), {'pixels': pixels}, ['features'], {}, path)
-
-
-def export_language(model: LlavaForConditionalGeneration, path: Path) -> float:
-    """Prefill and decoding in one graph; see ``CachedDecoder.forward`` for inputs and outputs."""
-    decoder = CachedDecoder(model)
-    visual = torch.randn(model.config.image_seq_length, model.config.vision_config.hidden_size)
-    example = {'visual': visual, 'ids': torch.arange(8) + 8, 'cache': empty_cache(model)}
-    dynamic = {'visual': {0: 'visual_tokens'}, 'ids': {0: 'text_tokens'}, 'cache': {3: 'past'}}
-    difference = _export(decoder, example, ['logits', 'hidden', 'new_cache'], dynamic, path)
+    model.eval()
     with torch.no_grad():
-        _, _, cache = decoder(**example)
-    next_token = {'visual': visual[:0], 'ids': torch.tensor([9]), 'cache': cache}
-    return max(difference, _compare(decoder, next_token, path))
+        _export(Features(), {'images': images}, ['features'], path)
+        (found,) = open_session(path).run(None, {'images': images.numpy()})
+        return _largest(path, [(whole(images).numpy(), found)])
 
 
+@torch.no_grad()
+def export_language(model: LlavaForConditionalGeneration, path: Path) -> float:
+    """Reading and writing in one graph, see ``write_shared_cache``. Returns the largest difference of what it says.
+
+    A question and a guess behind it, in one pass and in two: as ``CachedDecoder`` reads them at once.
+    """
+    write_shared_cache(model, path)
+    decoder = CachedDecoder(model.eval())
+    visual = torch.randn(model.config.image_seq_length, model.config.vision_config.hidden_size)
+    ids = torch.arange(16) + 8
+    logits, hidden, _ = decoder(visual, ids, empty_cache(model))
+    wanted = {'hidden': hidden.numpy(), 'logits': logits.numpy()}
+    session = open_session(path)
+    names = [value.name for value in session.get_outputs()]
+    cache = {
+        v.name: np.zeros(v.shape, np.float32) for v in session.get_inputs() if v.name[:3] in ('key', 'val')
+    }
+    found: list[dict[str, Any]] = []
+    for rows, text, past in ((visual, ids, 0), (visual, ids[:8], 0), (visual[:0], ids[8:], len(visual) + 8)):
+        values = {'visual': rows.numpy(), 'ids': text.numpy(), 'past': np.array(past, np.int32)}
+        out = session.run(None, {**values, 'answers': np.array([2]), **cache})
+        found.append(dict(zip(names, out)))
+        cache = {name: found[-1][f'new_{name}'] for name in cache}
+    at_once, first, then = found
+    in_two = np.concatenate([first['hidden'], then['hidden']])
+    return _largest(
+        path,
+        [(wanted['hidden'], at_once['hidden']), (wanted['hidden'], in_two)]
+        + [(wanted['logits'], part['logits'][-1]) for part in (at_once, then)],
+    )
+
+
+@torch.no_grad()
 def export_tokens(model: LlavaForConditionalGeneration, tokens: TokenModel, path: Path, rows: int) -> float:
     """Generation 1, prefill and decoding in one graph; see ``TokenDecoder.forward``. ``rows`` are visual tokens."""
     decoder = TokenDecoder(model, tokens)
@@ -66,48 +104,52 @@ def export_tokens(model: LlavaForConditionalGeneration, tokens: TokenModel, path
     }
     axes = {'visual': 'visual_tokens', 'thought': 'rows', 'state': 'states', 'ids': 'text_tokens'}
     dynamic = {**{name: {0: axis} for name, axis in axes.items()}, 'cache': {3: 'past'}}
-    difference = _export(decoder, example, ['logits', 'new_cache'], dynamic, path)
-    with torch.no_grad():
-        _, cache = decoder(**example)
+    _export(decoder, example, ['logits', 'new_cache'], path, dynamic)
+    session = open_session(path)
+    _, cache = decoder(**example)
     nothing = {name: example[name][:0] for name in ('visual', 'thought', 'state')}
     next_token = {**nothing, 'ids': example['ids'][:1], 'cache': cache}
-    return max(difference, _compare(decoder, next_token, path))
+    pairs = []
+    for inputs in (example, next_token):
+        found = session.run(None, {name: value.numpy() for name, value in inputs.items()})
+        pairs += [(wanted.numpy(), value) for wanted, value in zip(decoder(**inputs), found)]
+    return _largest(path, pairs)
 
 
+@torch.no_grad()
 def export_action(head: FlowHead, path: Path, tokens: int, thought_rows: int) -> float:
-    """The whole Euler loop; see ``integrate`` for inputs and output ``actions`` (1, horizon, joints)."""
+    """The whole Euler loop; see ``integrate`` for inputs and output ``actions`` (1, horizon, joints).
+
+    Compared with and without a clean prefix, with whole and with padded thoughts.
+    """
     config = head.config
-
-    class Loop(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.head = head
-
-        def forward(
-            self, noise: Tensor, tokens: Tensor, thought: Tensor, state: Tensor, prefix: Tensor, clean: Tensor
-        ) -> Tensor:
-            return integrate(self.head, noise, tokens, thought, state, prefix, clean)
-
-    thought = torch.randn(1, thought_rows, config.thought_width)
-    thought[:, thought_rows // 2 :] = 0
-    example = {
-        'noise': torch.randn(1, config.horizon, config.joints),
-        'tokens': torch.randn(1, tokens, config.token_width),
-        'thought': thought,
-        'state': torch.randn(1, config.state),
-        'prefix': torch.randn(1, config.horizon, config.joints),
-        'clean': torch.arange(config.horizon)[None] < config.prefix // 2,
-    }
-    return _export(Loop(), example, ['actions'], {}, path)
+    if tokens != config.tokens:
+        raise ValueError(f'tokens: expected {config.tokens}, found {tokens}')
+    write_flow(head.eval(), path, thought_rows)
+    session, pairs = open_session(path), []
+    for rows, clean in ((thought_rows // 2, config.prefix // 2), (thought_rows, 0)):
+        thought = torch.randn(1, thought_rows, config.thought_width)
+        thought[:, rows:] = 0
+        example = {
+            'noise': torch.randn(1, config.horizon, config.joints),
+            'tokens': torch.randn(1, tokens, config.token_width),
+            'thought': thought,
+            'state': torch.randn(1, config.state),
+            'prefix': torch.randn(1, config.horizon, config.joints),
+            'clean': torch.arange(config.horizon)[None] < clean,
+        }
+        (found,) = session.run(None, {name: value.numpy() for name, value in example.items()})
+        pairs.append((integrate(head, **example).numpy(), found))
+    return _largest(path, pairs, ACTION_TOLERANCE)
 
 
 def _export(
     model: nn.Module,
     example: Mapping[str, Tensor],
     outputs: Sequence[str],
-    dynamic: dict[str, dict[int, str]],
     path: Path,
-) -> float:
+    dynamic: Mapping[str, Mapping[int, str]] | None = None,
+) -> None:
     model.eval()
     path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
@@ -122,17 +164,11 @@ def _export(
             opset_version=OPSET,
             dynamo=False,
         )
-    return _compare(model, example, path)
 
 
-@torch.no_grad()
-def _compare(model: Callable[..., Any], example: Mapping[str, Tensor], path: Path) -> float:
-    wanted = model(*example.values())
-    wanted = wanted if isinstance(wanted, tuple) else (wanted,)
-    found: list[npt.NDArray[np.float32]] = open_session(path).run(
-        None, {name: x.numpy() for name, x in example.items()}
-    )
-    difference = max(float(np.abs(a.numpy() - b).max()) for a, b in zip(wanted, found))
-    if not difference < TOLERANCE:
-        raise VlaError(f'{path}: expected a difference from PyTorch below {TOLERANCE}, found {difference}')
+def _largest(path: Path, pairs: Sequence[tuple[Any, Any]], tolerance: float = TOLERANCE) -> float:
+    """The largest difference of what PyTorch and the graph say; VlaError if it is too large."""
+    difference = max(float(np.abs(a - b).max()) for a, b in pairs)
+    if not difference < tolerance:
+        raise VlaError(f'{path}: expected a difference from PyTorch below {tolerance}, found {difference}')
     return difference

@@ -96,7 +96,7 @@ def train_vision(out: Path, schedule: Schedule, start: Path | None = None) -> di
     full = ~np.isnan(centres[..., 0]).all(-1)
     model = vision.VisionTrainer(vision.VisionSize(image=IMAGE_SIZE), len(labels.KINDS), len(tokenizer))
     if start is not None:
-        model.siglip.vision_model.load_state_dict(_llava(start).model.vision_tower.state_dict())
+        model.siglip.vision_model.load_state_dict(load_llava(start).model.vision_tower.state_dict())
     data = vision.LabelledImages(images[full], centres[full], labels.KINDS, tokenizer)
     folder = out / 'vision'
     log = fit(model, data, _run(folder, start), schedule)
@@ -138,7 +138,7 @@ def train_language(out: Path, schedule: Schedule, start: Path | None = None) -> 
     base = foundation(out, tokenizer, size) if start is None else None
     model = language.build_llava(size, tower, tokenizer, tokens.shape[1], base)
     if start is not None:
-        earlier = _llava(start)
+        earlier = load_llava(start)
         model.model.multi_modal_projector.load_state_dict(earlier.model.multi_modal_projector.state_dict())
         model.model.language_model.load_state_dict(earlier.model.language_model.state_dict())
     data: Dataset[Any] = conversations.Conversations(tokens, truth, tokenizer, BINS, lessons)
@@ -160,7 +160,7 @@ def train_language(out: Path, schedule: Schedule, start: Path | None = None) -> 
 def load_language(out: Path, *, tuned: bool = True) -> LlavaForConditionalGeneration:
     """The checkpoint of System 2: that of ``dpo`` if there is one and it is to be ``tuned``, else of ``language``."""
     _weights(out, 'language')
-    return _llava(out, system2_folder(out).name if tuned else 'language')
+    return load_llava(out, system2_folder(out).name if tuned else 'language')
 
 
 def system2_folder(out: Path) -> Path:
@@ -173,7 +173,7 @@ def system2_folder(out: Path) -> Path:
     return out / 'language'
 
 
-def _llava(folder: Path, stage: str = 'language') -> LlavaForConditionalGeneration:
+def load_llava(folder: Path, stage: str = 'language') -> LlavaForConditionalGeneration:
     """The LLaVA checkpoint of a bundle, or of the folder that the stages work in."""
     if not (folder / stage / 'model.safetensors').is_file():
         raise VlaError(f'{folder}: expected a bundle with language/model.safetensors, found none')

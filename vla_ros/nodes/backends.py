@@ -11,6 +11,7 @@ from vla_ros.reasoning.onnx_reasoner import OnnxReasoner
 from vla_ros.reasoning.openai_reasoner import OpenAiMind, OpenAiSettings
 from vla_ros.reasoning.prompt_file import load_prompt
 from vla_ros.reasoning.reasoner import Reasoner
+from vla_ros.reasoning.transformers_adapter import adapter_of
 from vla_ros.reasoning.transformers_reasoner import DTYPES, TransformersMind, TransformersSettings
 from vla_ros.types import VlaError
 
@@ -56,7 +57,11 @@ BACKEND_SETTINGS = (
     Setting(
         'transformers_path', '', 'Folder of an image-text-to-text checkpoint, as save_pretrained writes it.'
     ),
-    Setting('transformers_adapter', '', 'Folder of a peft adapter that is merged into it; or empty.'),
+    Setting(
+        'transformers_adapter',
+        '',
+        "Folder of a peft adapter (LoRA) that is merged into it; empty: that of the bundle's files, if it has one.",
+    ),
     Setting('transformers_device', 'cpu', 'Where it computes, as torch names it: cpu, cuda, cuda:1, mps.'),
     Setting('transformers_dtype', 'auto', 'Of its weights; auto is as they are stored.', choices=DTYPES),
     Setting('transformers_kv_cache', True, 'Keep keys and values from token to token.'),
@@ -80,7 +85,7 @@ def make_reasoner(node: VlaNode, bundle: Bundle, image_at: ImageAt) -> Reasoner:
             'what is drawn at random is thought differently each time, and the arm follows'
         )
     prompt = load_prompt(node.setting('prompt'))
-    mind = _openai(node, prompt.answer) if node.setting('backend') == OPENAI else _transformers(node)
+    mind = _openai(node, prompt.answer) if node.setting('backend') == OPENAI else _transformers(node, bundle)
     return ForeignReasoner(bundle, mind, prompt, image_at, body)
 
 
@@ -100,11 +105,11 @@ def _openai(node: VlaNode, form: Form) -> Mind:
     )
 
 
-def _transformers(node: VlaNode) -> Mind:
+def _transformers(node: VlaNode, bundle: Bundle) -> Mind:
     return TransformersMind(
         TransformersSettings(
             path=node.setting('transformers_path'),
-            adapter=node.setting('transformers_adapter'),
+            adapter=node.setting('transformers_adapter') or adapter_of(bundle),
             device=node.setting('transformers_device'),
             dtype=node.setting('transformers_dtype'),
             kv_cache=node.setting('transformers_kv_cache'),

@@ -27,6 +27,10 @@ BACKEND_SETTINGS = (
         "System 1: the bundle's own policy, or one on a server that speaks the protocol of openpi (pi0, pi0.5) or of "
         'GR00T (N1.6, N1.7).',
         choices=(ONNX, 'openpi', 'groot'),
+        instead={
+            'lerobot': "LeRobot's policy server speaks pickle, with which it could run any code here; serve the "
+            'policy by the protocol of openpi or of groot'
+        },
     ),
     Setting(
         'policy',

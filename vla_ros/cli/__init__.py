@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from vla_ros.cli.fleet_command import fleet
 from vla_ros.cli.graph_commands import run, say, status
 from vla_ros.cli.inspect_command import inspect
 from vla_ros.cli.language_command import language
@@ -139,7 +140,7 @@ for command in (demo, run, say, status, inspect, replay):
     app.command()(command)
 for passing in (train, export):
     app.command(context_settings=PASS_ON, add_help_option=False)(passing)
-for measure in (success, reasoning, language, smoothness, safety, faults, soak):
+for measure in (success, reasoning, language, smoothness, safety, faults, soak, fleet):
     evaluations.command()(measure)
 evaluations.command('replay')(replay_faults)
 

@@ -1,4 +1,4 @@
-"""The command line: ``vla_ros demo | run | say | status | inspect | replay | train | export | eval``."""
+"""The command line: ``vla_ros demo | run | say | status | inspect | replay | train | export | import | eval``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 
 from vla_ros.cli.fleet_command import fleet
 from vla_ros.cli.graph_commands import run, say, status
+from vla_ros.cli.import_command import app as imports
 from vla_ros.cli.inspect_command import inspect
 from vla_ros.cli.language_command import language
 from vla_ros.cli.reasoning_command import reasoning
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 evaluations = typer.Typer(no_args_is_help=True, help='Measure a model.')
 app.add_typer(evaluations, name='eval')
+app.add_typer(imports, name='import')
 
 
 def demo(

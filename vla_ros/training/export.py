@@ -35,7 +35,7 @@ def export_vision(model: SiglipVisionModel, path: Path, cameras: int) -> float:
 
     size = model.config.image_size
     pixels = torch.rand(cameras, 3, size, size) * 2 - 1
-    return _export(Features(), {'pixels': pixels}, ['features'], {}, path)
+    return export_compared(Features(), {'pixels': pixels}, ['features'], {}, path)
 
 
 def export_language(model: LlavaForConditionalGeneration, path: Path) -> float:
@@ -44,7 +44,7 @@ def export_language(model: LlavaForConditionalGeneration, path: Path) -> float:
     visual = torch.randn(model.config.image_seq_length, model.config.vision_config.hidden_size)
     example = {'visual': visual, 'ids': torch.arange(8) + 8, 'cache': empty_cache(model)}
     dynamic = {'visual': {0: 'visual_tokens'}, 'ids': {0: 'text_tokens'}, 'cache': {3: 'past'}}
-    difference = _export(decoder, example, ['logits', 'hidden', 'new_cache'], dynamic, path)
+    difference = export_compared(decoder, example, ['logits', 'hidden', 'new_cache'], dynamic, path)
     with torch.no_grad():
         _, _, cache = decoder(**example)
     next_token = {'visual': visual[:0], 'ids': torch.tensor([9]), 'cache': cache}
@@ -75,16 +75,17 @@ def export_action(head: FlowHead, path: Path, tokens: int, thought_rows: int) ->
         'prefix': torch.randn(1, config.horizon, config.joints),
         'clean': torch.arange(config.horizon)[None] < config.prefix // 2,
     }
-    return _export(Loop(), example, ['actions'], {}, path)
+    return export_compared(Loop(), example, ['actions'], {}, path)
 
 
-def _export(
+def export_compared(
     model: nn.Module,
     example: Mapping[str, Tensor],
     outputs: Sequence[str],
     dynamic: dict[str, dict[int, str]],
     path: Path,
 ) -> float:
+    """Export, and return the largest difference from PyTorch; VlaError if it is not below TOLERANCE."""
     model.eval()
     path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():

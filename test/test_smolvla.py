@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import threading
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,15 @@ pytest.importorskip('onnx')
 import torch
 from command_line import run
 from safetensors.torch import load_file, save_file
+from served_policy import COLUMNS, tiny_manifest
 from tiny_smolvla import HORIZON, IMAGES, JOINTS, MEAN, STD, WORDS, write_smolvla, write_vlm
 from torch.nn import functional
 
 from vla_ros.action.noise import noise
 from vla_ros.action.remote.errors import ServerError
 from vla_ros.action.remote.link import Asked
+from vla_ros.action.remote.mapping import joint_targets, state_vector
+from vla_ros.action.remote.policy import open_policy
 from vla_ros.action.remote.policy_file import PolicyFile
 from vla_ros.action.smolvla.link import SmolVlaLink, normalised, time_waves
 from vla_ros.action.smolvla.model import FILE, TimeSpec, VectorSpec, load_model
@@ -30,9 +35,10 @@ from vla_ros.action.smolvla.pictures import as_seen
 from vla_ros.training.import_smolvla import import_smolvla
 from vla_ros.training.smolvla import Prefix, Step, patch_places
 from vla_ros.training.smolvla_checkpoint import read_checkpoint
-from vla_ros.types import VlaError
+from vla_ros.types import JointSample, Pictures, Thought, VlaError
 
 STATE = np.array([0.3, -1.0], np.float32)
+ACTIONS = {'key': 'action', 'space': 'joint', 'representation': 'relative', 'columns': COLUMNS}
 PICTURE = np.random.default_rng(0).integers(0, 255, (48, 64, 3)).astype(np.uint8)
 
 
@@ -239,6 +245,35 @@ def test_a_step_of_a_processor_that_nobody_knows_is_refused(checkpoint: Path, tm
 def test_a_policy_file_of_another_model_is_refused(model: Path, changes: dict[str, Any], says: str) -> None:
     with pytest.raises(VlaError, match=says):
         SmolVlaLink(policy(**changes), model)
+
+
+def test_the_action_node_has_it_in_the_place_of_a_policy_server(model: Path) -> None:
+    pictures = [{'key': IMAGES[1], 'camera': 'wrist'}]  # one of its two, as LeRobot takes it, too
+    file = policy(
+        pictures=pictures, state=[{'key': 'observation.state', 'columns': COLUMNS}], actions=[ACTIONS]
+    )
+    remote = open_policy('smolvla', file, tiny_manifest(), str(model), 60.0)
+    images = tuple(np.full((6, 8, 3), value, np.uint8) for value in (10, 200))
+    joints = JointSample(5, np.array([0.2, -0.1]), np.zeros(2))
+    remote.warm_up()
+    try:
+        while remote.problem:
+            threading.Event().wait(0.01)
+        remote.hear_words(5, 'touch it')
+        noises = noise(5, 0, (HORIZON, JOINTS))
+        chunk = remote.act(Pictures(5, images), Thought(5, np.ones((1, 4), np.float32)), joints, noises)
+    finally:
+        remote.close()
+
+    link = SmolVlaLink(file, model)
+    link.connect()
+    state = state_vector(file.state[0].columns, ('pan', 'lift'), joints.positions)
+    question = Asked(
+        {IMAGES[1]: images[1]}, {'observation.state': state}, 'touch it', zlib.crc32(noises.tobytes())
+    )
+    wanted = joint_targets(file, ('pan', 'lift'), joints.positions, link.ask(question))
+    np.testing.assert_array_equal(chunk.positions, wanted)
+    assert remote.providers == (f'smolvla model {model}',)
 
 
 def test_an_altered_file_is_not_run(model: Path, tmp_path: Path) -> None:

@@ -18,18 +18,27 @@ OPERATORS = (
     'nms qnms box_iou_rotated deform_conv2d ps_roi_align ps_roi_pool qroi_align roi_align roi_pool '
     '_deform_conv2d_backward _ps_roi_align_backward _ps_roi_pool_backward _roi_align_backward _roi_pool_backward'
 )
-_kept: list[Any] = []
+
+
+def stand_in_for_operators() -> Any:
+    """A library with the names of torchvision's operators, if torchvision cannot be imported; keep it."""
+    if 'torchvision' in sys.modules or importlib.util.find_spec('torchvision') is None:
+        return None
+    probe = subprocess.run([sys.executable, '-c', 'import torchvision'], capture_output=True, check=False)
+    if probe.returncode == 0:
+        return None
+    library = torch.library.Library('torchvision', 'DEF')
+    for name in OPERATORS.split():
+        library.define(f'{name}(Tensor x) -> Tensor')
+    return library
+
+
+KEPT = stand_in_for_operators()
+"""Before anybody imports torchvision, as transformers does."""
 
 
 def official_policy() -> Any:
     """LeRobot's class SmolVLAPolicy; ImportError says what is missing."""
-    if 'torchvision' not in sys.modules and importlib.util.find_spec('torchvision') is not None:
-        probe = subprocess.run([sys.executable, '-c', 'import torchvision'], capture_output=True, check=False)
-        if probe.returncode:
-            library = torch.library.Library('torchvision', 'DEF')
-            for name in OPERATORS.split():
-                library.define(f'{name}(Tensor x) -> Tensor')
-            _kept.append(library)
     import lerobot
 
     policies = ModuleType('lerobot.policies')

@@ -1,4 +1,4 @@
-"""A checkpoint that LeRobot's own SmolVLA wrote, imported: both make the same chunk. scripts/compare_smolvla.sh runs it."""
+"""A checkpoint that LeRobot's own SmolVLA wrote, imported: both make the same chunk (scripts/compare_smolvla.sh)."""
 
 from __future__ import annotations
 

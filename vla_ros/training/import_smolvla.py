@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from vla_ros.action.smolvla.link import time_waves
-from vla_ros.action.smolvla.model import ModelSpec, TimeSpec, VectorSpec, write_model
+from vla_ros.action.smolvla.model import FilesSpec, ModelSpec, TimeSpec, VectorSpec, write_model
 from vla_ros.bundle import FileSpec, sha256
 from vla_ros.training.export import OPSET, export_compared
 from vla_ros.training.smolvla import EXPERT, Prefix, Step
@@ -53,7 +53,9 @@ def import_smolvla(
         time=spec_of_time,
         state=_vector(checkpoint.state, sizes.state),
         action=_vector(checkpoint.action, sizes.action),
-        files={key: FileSpec(path=path, sha256=sha256(out / path)) for key, path in FILES.items()},  # type: ignore[misc]
+        files=FilesSpec(
+            **{key: FileSpec(path=path, sha256=sha256(out / path)) for key, path in FILES.items()}
+        ),
         provenance={
             'command': 'vla_ros import smolvla',
             'checkpoint': source.resolve().name,

@@ -110,6 +110,8 @@ class _Part(nn.Module):
 class Prefix(_Part):
     """What is seen, said and felt, as keys and values of every layer."""
 
+    places: Tensor
+
     def __init__(self, architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
         crossing = tuple(
             f'{EXPERT}.layers.{layer}.self_attn.{kind}_proj'

@@ -48,6 +48,14 @@ class TimeSpec(_Strict):
     longest: float = Field(gt=0.0, le=1000.0)
 
 
+class FilesSpec(_Strict):
+    """Its graphs and its words."""
+
+    prefix: FileSpec
+    step: FileSpec
+    tokenizer: FileSpec
+
+
 class ModelSpec(_Strict):
     """Everything that must be known before it is loaded.
 
@@ -70,7 +78,7 @@ class ModelSpec(_Strict):
     time: TimeSpec
     state: VectorSpec
     action: VectorSpec
-    files: dict[Literal['prefix', 'step', 'tokenizer'], FileSpec] = Field(min_length=3, max_length=3)
+    files: FilesSpec
     provenance: dict[str, Any]
 
 
@@ -98,4 +106,4 @@ def write_model(folder: Path, spec: ModelSpec) -> None:
 
 def model_file(folder: Path, spec: ModelSpec, key: Literal['prefix', 'step', 'tokenizer']) -> Path:
     """The path of one of the files, checked against its SHA-256; VlaError as of ``bundle.checked_file``."""
-    return checked_file(folder, FILE, dict(spec.files), key, str(folder))
+    return checked_file(folder, FILE, vars(spec.files), key, str(folder))

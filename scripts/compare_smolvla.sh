@@ -13,7 +13,7 @@ trap 'rm -rf "$official"' EXIT
 
 "$python" -m pip install --quiet --target "$official" --no-deps \
     lerobot==0.4.4 torchvision==0.28.0 \
-    aiohttp anyio av cachebox certifi charset-normalizer cloudpickle datasets==4.1.1 deepdiff 'dill<0.4.1' docopt draccus \
+    aiohttp anyio av cachebox certifi charset-normalizer cloudpickle datasets==4.1.1 deepdiff 'dill<0.4.1' docopt draccus==0.10.0 \
     einops farama-notifications fsspec gymnasium h11 httpcore httpx idna imageio imageio-ffmpeg importlib-metadata \
     jsonlines mergedeep multiprocess mypy-extensions num2words orderly-set pandas pyarrow pyserial python-dateutil pytz \
     pyyaml-include requests six sniffio termcolor typing-inspect typing-inspection tzdata urllib3 xxhash zipp

@@ -186,9 +186,10 @@ def open_policy(
     try:
         link = _link(backend, file, address, timeout, key, provider)
     except ImportError as error:
+        what = "'vla_ros[remote]'" if backend in SCHEMES else ' '.join(MODULES[backend])
         raise VlaError(
             f'backend {backend} needs the packages {", ".join(MODULES[backend])} ({error}); '
-            "install them with pip install 'vla_ros[remote]'"
+            f'install them with pip install {what}'
         ) from error
     return RemotePolicy(file, manifest, link, address, timeout)
 

@@ -20,18 +20,18 @@ def test_throughput_is_thoughts_that_go_over_time_and_ages_are_percentiles_of_th
     heard = [Heard(robot=i % 2, at=0.1 * i, age=0.001 * i, goes=True) for i in range(101)]
     heard.append(Heard(robot=2, at=1.0, age=50.0, goes=False))
 
-    row = fleet_row(3, 20.0, heard, passes=[1, 2, 3])
+    row = fleet_row(3, 20.0, heard, steps=[1, 2, 3])
 
     assert (row['robots'], row['thoughts'], row['others']) == (3, 101, 1)
     assert row['thoughts_per_second'] == pytest.approx(101 / 20, abs=1e-3)
     assert row['slowest_robot_per_second'] == 0.0
     assert (row['p50_ms'], row['p99_ms']) == (50.0, 99.0)
-    assert row['requests_per_pass'] == 2.0
+    assert row['answers_per_step'] == 2.0
 
 
 def test_a_fleet_that_never_goes_has_no_ages() -> None:
     row = fleet_row(1, 1.0, [Heard(0, 0.5, 0.1, goes=False)])
-    assert (row['thoughts'], row['p50_ms'], row['p99_ms'], row['requests_per_pass']) == (0, None, None, None)
+    assert (row['thoughts'], row['p50_ms'], row['p99_ms'], row['answers_per_step']) == (0, None, None, None)
 
 
 def test_sizes_rise() -> None:
@@ -44,13 +44,12 @@ def test_other_sizes_are_refused(text: str) -> None:
         fleet_sizes(text)
 
 
-def test_a_pass_takes_what_its_pace_says() -> None:
-    pace = Pace(seconds=0.5, seconds_more=0.1, largest=4)
+def test_a_step_takes_what_its_pace_says() -> None:
+    pace = Pace(seconds=0.5, seconds_more=0.1)
     assert [pace.of(count) for count in (1, 2, 4)] == pytest.approx([0.5, 0.6, 0.8])
-    assert pace.ceiling == pytest.approx(4 / 0.8)
 
 
-def test_what_waits_while_a_pass_goes_on_goes_through_the_next_one_together() -> None:
+def test_who_comes_while_a_step_goes_on_joins_at_the_next_one_as_far_as_there_is_room() -> None:
     begun, go_on, waited = threading.Event(), threading.Event(), []
 
     def wait(seconds: float) -> None:
@@ -58,7 +57,7 @@ def test_what_waits_while_a_pass_goes_on_goes_through_the_next_one_together() ->
         begun.set()
         assert go_on.wait(60)
 
-    pace = Pace(seconds=1.0, seconds_more=0.5, largest=2)
+    pace = Pace(tokens=2, seconds=1.0, seconds_more=0.5, largest=2)
     with BatchingServer('yes', pace, wait) as server, ThreadPoolExecutor(4) as robots:
         mind = OpenAiMind(OpenAiSettings(server.url, 'm', timeout=60.0), 'json')
 
@@ -73,5 +72,6 @@ def test_what_waits_while_a_pass_goes_on_goes_through_the_next_one_together() ->
         go_on.set()
         assert [future.result() for future in (first, *others)] == ['yes'] * 4
 
-    assert server.passes == [1, 2, 1]
-    assert waited == [1.0, 1.5, 1.0]
+    # The first one's second token is written with the first of the second, and so on: 8 tokens in all.
+    assert server.steps == [1, 2, 2, 2, 1]
+    assert waited == [1.0, 1.5, 1.5, 1.5, 1.0]

@@ -23,7 +23,18 @@ def test_given_two_robots_when_both_ask_one_server_then_both_think_and_it_is_wri
         monkeypatch.setenv(name, '')  # what the command sets is taken back
         monkeypatch.delenv(name)
     report, picture = tmp_path / 'fleet.json', tmp_path / 'fleet.png'
-    options = ['--seconds', 4, '--rate', 2, '--pass-seconds', 0.05, '--logs', tmp_path / 'logs']
+    options = [
+        '--seconds',
+        4,
+        '--rate',
+        2,
+        '--tokens',
+        10,
+        '--step-seconds',
+        0.005,
+        '--logs',
+        tmp_path / 'logs',
+    ]
 
     code = run(monkeypatch, 'eval', 'fleet', '--robots', 2, *options, '--plot', picture, '--json', report)
 
@@ -31,9 +42,9 @@ def test_given_two_robots_when_both_ask_one_server_then_both_think_and_it_is_wri
     (row,) = json.loads(report.read_text())['rows']
     assert row['robots'] == 2
     assert row['thoughts'] >= 2
-    assert row['p50_ms'] >= 50.0  # no thought is younger than a pass takes
+    assert row['p50_ms'] >= 50.0  # no thought is younger than an answer takes
     assert row['p99_ms'] >= row['p50_ms']
-    assert row['requests_per_pass'] >= 1.0
+    assert row['answers_per_step'] >= 1.0
     assert picture.read_bytes().startswith(b'\x89PNG')
 
 

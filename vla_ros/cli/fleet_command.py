@@ -29,13 +29,12 @@ def fleet(
         ),
     ] = '',
     model: Annotated[str, typer.Option(help="With --url: the server's name of the model.")] = '',
-    pass_seconds: Annotated[
-        float, typer.Option(min=0.0, help='Stand-in: for a pass with one request.')
-    ] = 0.4,
-    pass_seconds_more: Annotated[
-        float, typer.Option(min=0.0, help='Stand-in: for each further request in a pass.')
-    ] = 0.02,
-    batch: Annotated[int, typer.Option(min=1, help='Stand-in: requests in a pass at most.')] = 16,
+    tokens: Annotated[int, typer.Option(min=1, help='Stand-in: steps that an answer takes.')] = 40,
+    step_seconds: Annotated[float, typer.Option(min=0.0, help='Stand-in: of a step with one answer.')] = 0.01,
+    step_seconds_more: Annotated[
+        float, typer.Option(min=0.0, help='Stand-in: for each further answer in the same step.')
+    ] = 0.0005,
+    batch: Annotated[int, typer.Option(min=1, help='Stand-in: answers in a step at most.')] = 16,
     seed: Annotated[int, typer.Option(min=0, help='Of the first scene that is shown.')] = 900_000,
     bundle: Bundle = DEFAULT_BUNDLE,
     logs: Annotated[Path, typer.Option(help='Folder for what the nodes log.')] = Path('out/fleet'),
@@ -58,7 +57,7 @@ def fleet(
     from vla_ros.nodes.fleet import Load, measure, pictures
     from vla_ros.viz.fleet_chart import draw_fleet, fleet_table
 
-    pace = Pace(pass_seconds, pass_seconds_more, batch)
+    pace = Pace(tokens, step_seconds, step_seconds_more, batch)
     about: dict[str, Any] = {
         'server': url or STAND_IN,
         'model': model or STAND_IN,
@@ -74,10 +73,10 @@ def fleet(
     with ExitStack() as stack:
         server = None if url else stack.enter_context(BatchingServer(json.dumps(ANSWER), pace))
         load = Load(url if server is None else server.url, model or STAND_IN, rate)
-        passes: list[int] = [] if server is None else server.passes
+        steps: list[int] = [] if server is None else server.steps
         for size in sizes:
             with console.status(f'{size} robots'):
-                rows.append(measure(size, folder, shown, load, seconds, logs / str(size), passes))
+                rows.append(measure(size, folder, shown, load, seconds, logs / str(size), steps))
             write_json(json_file, {**about, 'rows': rows})
     console.print(fleet_table(rows))
     if plot is not None:

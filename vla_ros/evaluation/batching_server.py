@@ -1,7 +1,8 @@
 """A stand-in for a large model behind an OpenAI-compatible server: it batches, takes its time, always says the same.
 
-Whatever waits when a pass begins goes through it together, as with continuous batching on a GPU, and a pass of many
-takes little longer than a pass of one. How long is declared, not computed: so a fleet can be measured without a GPU.
+It writes a token of every answer that it is at in each step, and who comes later joins at the next step, as with
+continuous batching on a GPU; a step for many takes little longer than a step for one. How long is declared, not
+computed: so a fleet can be measured without a GPU.
 """
 
 from __future__ import annotations
@@ -19,32 +20,30 @@ LARGEST_REQUEST = 2**24  # bytes
 
 @dataclass(frozen=True)
 class Pace:
-    """How long a pass through the pretended model takes.
+    """How fast the pretended model writes.
 
     Attributes:
-        seconds: of a pass with one request.
-        seconds_more: for each further request in the same pass.
-        largest: requests in a pass at most.
+        tokens: steps that an answer takes.
+        seconds: of a step with one answer.
+        seconds_more: for each further answer in the same step.
+        largest: answers in a step at most; others wait.
     """
 
-    seconds: float = 0.4
-    seconds_more: float = 0.02
+    tokens: int = 40
+    seconds: float = 0.01
+    seconds_more: float = 0.0005
     largest: int = 16
 
-    def of(self, requests: int) -> float:
-        """Seconds for a pass of so many requests."""
-        return self.seconds + (requests - 1) * self.seconds_more
-
-    @property
-    def ceiling(self) -> float:
-        """Answers a second that it can give at most."""
-        return self.largest / self.of(self.largest)
+    def of(self, answers: int) -> float:
+        """Seconds for a step with so many answers."""
+        return self.seconds + (answers - 1) * self.seconds_more
 
 
 class _Waiting:
-    """A request that has not had its turn."""
+    """A request whose answer lacks some tokens."""
 
-    def __init__(self) -> None:
+    def __init__(self, tokens: int) -> None:
+        self.lacks = tokens
         self.done = threading.Event()
 
 
@@ -52,12 +51,12 @@ class BatchingServer:
     """Serves ``/v1/chat/completions`` on this machine while it is entered as a context.
 
     Attributes:
-        passes: how many requests each pass had.
+        steps: how many answers each step was for.
     """
 
     def __init__(self, answer: str, pace: Pace, wait: Callable[[float], None] = time.sleep) -> None:
         """``answer`` is what it says to everybody; ``wait`` is how it takes its time."""
-        self.passes: list[int] = []
+        self.steps: list[int] = []
         self._answer, self._pace, self._wait = answer, pace, wait
         self._queue: list[_Waiting] = []
         self._changed = threading.Condition()
@@ -65,7 +64,7 @@ class BatchingServer:
         self._server = _Server(self)
         self._threads = [
             threading.Thread(target=self._server.serve_forever, args=(0.05,), name='stand-in', daemon=True),
-            threading.Thread(target=self._pass, name='stand-in passes', daemon=True),
+            threading.Thread(target=self._write, name='stand-in steps', daemon=True),
         ]
 
     @property
@@ -88,28 +87,33 @@ class BatchingServer:
         self._server.server_close()
 
     def take(self) -> str:
-        """Wait for the turn of one request; what is said to it."""
-        waiting = _Waiting()
+        """Wait until one request has its answer; what is said to it."""
+        waiting = _Waiting(self._pace.tokens)
         with self._changed:
             self._queue.append(waiting)
             self._changed.notify_all()
         waiting.done.wait()
         return self._answer
 
-    def _pass(self) -> None:
+    def _write(self) -> None:
+        writing: list[_Waiting] = []
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: bool(self._queue) or self._closing)
+                self._changed.wait_for(lambda: bool(writing or self._queue or self._closing))
+                room = self._pace.largest - len(writing)
+                writing += self._queue[:room]
+                del self._queue[:room]
                 if self._closing:
-                    for waiting in self._queue:
+                    for waiting in (*writing, *self._queue):
                         waiting.done.set()
                     return
-                batch = self._queue[: self._pace.largest]
-                del self._queue[: len(batch)]
-            self._wait(self._pace.of(len(batch)))
-            self.passes.append(len(batch))
-            for waiting in batch:
-                waiting.done.set()
+            self._wait(self._pace.of(len(writing)))
+            self.steps.append(len(writing))
+            for waiting in writing:
+                waiting.lacks -= 1
+                if waiting.lacks <= 0:
+                    waiting.done.set()
+            writing[:] = [waiting for waiting in writing if waiting.lacks > 0]
 
 
 class _Server(ThreadingHTTPServer):

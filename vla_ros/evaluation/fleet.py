@@ -48,14 +48,14 @@ def fleet_sizes(text: str) -> tuple[int, ...]:
 
 
 def fleet_row(
-    robots: int, seconds: float, heard: Sequence[Heard], passes: Sequence[int] = ()
+    robots: int, seconds: float, heard: Sequence[Heard], steps: Sequence[int] = ()
 ) -> dict[str, Any]:
     """What a fleet of this size came to.
 
     Args:
         seconds: how long it was listened to.
         heard: all decisions in that time.
-        passes: requests in each pass of the server, where that is known.
+        steps: answers that each step of the server was for, where that is known.
 
     Returns:
         Throughput of thoughts that say go, of the fleet and of its slowest robot; percentiles of their ages in ms (None
@@ -73,5 +73,5 @@ def fleet_row(
         'slowest_robot_per_second': round(float(each_robot.min()), 3),
         'p50_ms': round(float(np.percentile(ages, 50)), 1) if ages else None,
         'p99_ms': round(float(np.percentile(ages, 99)), 1) if ages else None,
-        'requests_per_pass': round(float(np.mean(passes)), 2) if passes else None,
+        'answers_per_step': round(float(np.mean(steps)), 2) if steps else None,
     }

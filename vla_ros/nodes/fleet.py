@@ -100,13 +100,13 @@ def measure(
     load: Load,
     seconds: float,
     logs: Path,
-    passes: Sequence[int] = (),
+    steps: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Start so many reasoning nodes, feed them, listen for ``seconds`` of the wall, and stop them: a ``fleet_row``.
 
     Args:
         folder: of the bundle.
-        passes: what the server does, if it says; it grows meanwhile.
+        steps: what the server does, if it says (see ``fleet_row``); it grows meanwhile.
 
     Raises:
         VlaError: a node does not start, dies or never thinks.
@@ -117,9 +117,9 @@ def measure(
     with _running(processes, names, logs) as supervisor, Fleet(names, load_bundle(folder), shown) as fleet:
         fleet.wait_heard(START_TIMEOUT, supervisor.check)
         fleet.wait_thoughts(FIRST_THOUGHT, supervisor.check)
-        before = len(passes)
+        before = len(steps)
         heard = fleet.listen(seconds, supervisor.check)
-        return fleet_row(robots, seconds, heard, passes[before:])
+        return fleet_row(robots, seconds, heard, steps[before:])
 
 
 def _process(name: str, folder: Path, load: Load) -> graph.Process:

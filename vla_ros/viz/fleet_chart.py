@@ -23,7 +23,7 @@ COLUMNS = {
     'slowest_robot_per_second': 'slowest robot',
     'p50_ms': 'p50 [ms]',
     'p99_ms': 'p99 [ms]',
-    'requests_per_pass': 'requests a pass',
+    'answers_per_step': 'at once',
     'others': 'no go',
 }
 

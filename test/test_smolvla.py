@@ -192,6 +192,9 @@ def test_patches_have_their_places_in_reading_order(checkpoint: Path) -> None:
             'normalization_mapping.STATE',
         ),
         ({'vlm_model_name': 'HuggingFaceTB/SmolVLM2'}, 'name it with --vlm'),
+        ({'chunk_size': None}, 'expected a key or a number'),
+        ({'num_steps': 'ten'}, 'expected a key or a number'),
+        ({'input_features': {}}, 'expected pictures'),
     ],
 )
 def test_what_is_not_done_here_is_refused(
@@ -217,6 +220,18 @@ def test_statistics_that_are_missing_are_refused_for_lerobot_would_say_nothing(
     save_file({name: x for name, x in tensors.items() if name != 'observation.state.std'}, state)
     with pytest.raises(VlaError, match=r'expected observation\.state\.std'):
         read_checkpoint(tmp_path)
+
+
+def test_a_state_of_more_numbers_than_the_model_has_room_for_is_refused(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    for file in checkpoint.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    config = json.loads((tmp_path / 'config.json').read_text())
+    (tmp_path / 'config.json').write_text(json.dumps({**config, 'max_state_dim': 1}))
+    with pytest.raises(VlaError, match='at most 1, found 2'):
+        import_smolvla(tmp_path, tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
 
 
 def test_a_step_of_a_processor_that_nobody_knows_is_refused(checkpoint: Path, tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ class BatchingServer:
             with self._changed:
                 self._changed.wait_for(lambda: bool(writing or self._queue or self._closing))
                 room = self._pace.largest - len(writing)
-                writing += self._queue[:room]
+                writing.extend(self._queue[:room])
                 del self._queue[:room]
                 if self._closing:
                     for waiting in (*writing, *self._queue):

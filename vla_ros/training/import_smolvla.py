@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 
 from vla_ros.action.smolvla.link import time_waves
 from vla_ros.action.smolvla.model import FilesSpec, ModelSpec, TimeSpec, VectorSpec, write_model
@@ -38,11 +39,16 @@ def import_smolvla(
     checkpoint = read_checkpoint(source, vlm)
     tell(f'{source}: {len(checkpoint.images)} cameras, {checkpoint.architecture.layers} layers')
     width = int(checkpoint.weights[f'{EXPERT}.norm.weight'].shape[0])
-    spec_of_time = TimeSpec(width=width, shortest=checkpoint.shortest, longest=checkpoint.longest)
+    sizes = checkpoint.architecture
+    try:  # before anything large is written
+        spec_of_time = TimeSpec(width=width, shortest=checkpoint.shortest, longest=checkpoint.longest)
+        state, action = _vector(checkpoint.state, sizes.state), _vector(checkpoint.action, sizes.action)
+    except ValidationError as error:
+        problem = error.errors(include_input=False)[0]
+        raise VlaError(f'{source}: {problem["msg"].removeprefix("Value error, ")}') from error
     out.mkdir(parents=True, exist_ok=True)
     differences = _graphs(checkpoint, spec_of_time, out, tell)
     shutil.copyfile(checkpoint.tokenizer, out / FILES['tokenizer'])
-    sizes = checkpoint.architecture
     spec = ModelSpec(
         format=1,
         images=checkpoint.images,
@@ -51,8 +57,8 @@ def import_smolvla(
         horizon=sizes.horizon,
         steps=checkpoint.steps,
         time=spec_of_time,
-        state=_vector(checkpoint.state, sizes.state),
-        action=_vector(checkpoint.action, sizes.action),
+        state=state,
+        action=action,
         files=FilesSpec(
             **{key: FileSpec(path=path, sha256=sha256(out / path)) for key, path in FILES.items()}
         ),

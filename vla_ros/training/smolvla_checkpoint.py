@@ -75,6 +75,15 @@ def read_checkpoint(folder: Path, vlm: Path | None = None) -> Checkpoint:
     """
     config = _json(folder / 'config.json')
     _require(folder, config)
+    try:
+        return _read(folder, config, vlm)
+    except (KeyError, TypeError, ValueError) as error:
+        raise VlaError(
+            f'{folder}: config.json of it or of its vlm: expected a key or a number, found none: {error!r}'
+        ) from error
+
+
+def _read(folder: Path, config: Mapping[str, Any], vlm: Path | None) -> Checkpoint:
     vlm = vlm or Path(str(config.get('vlm_model_name', '')))
     if not (vlm / 'config.json').is_file() or not (vlm / 'tokenizer.json').is_file():
         raise VlaError(
@@ -89,15 +98,17 @@ def read_checkpoint(folder: Path, vlm: Path | None = None) -> Checkpoint:
             ('policy_postprocessor.json', ACTION, 'unnormalizer_processor'),
         )
     )
-    inputs = config['input_features']
+    images = tuple(
+        key
+        for key, value in config['input_features'].items()
+        if value.get('type') == 'VISUAL' and '.empty_camera_' not in key
+    )
+    if not images:
+        raise VlaError(f'{folder}: config.json: input_features: expected pictures, found none')
     return Checkpoint(
         architecture=_architecture(config, _json(vlm / 'config.json'), weights, vlm),
         weights=weights,
-        images=tuple(
-            key
-            for key, value in inputs.items()
-            if value.get('type') == 'VISUAL' and '.empty_camera_' not in key
-        ),
+        images=images,
         words=int(config['tokenizer_max_length']),
         steps=int(config['num_steps']),
         shortest=float(config['min_period']),

@@ -27,7 +27,7 @@ from vla_ros.nodes.action import ActionNode
 from vla_ros.nodes.image_messages import image_message, matrix_message
 from vla_ros.nodes.joint_messages import joints_message
 from vla_ros.nodes.messages import decision_message, time_message
-from vla_ros.types import NANOSECONDS, Decision, JointSample, Verdict
+from vla_ros.types import NANOSECONDS, Decision, JointSample, Verdict, VlaError
 
 CAMERAS = ('front', 'wrist')
 FORWARD = np.arange(1, HORIZON + 1)[:, None] * np.array([0.02, 0.01])
@@ -253,3 +253,10 @@ def test_given_settings_that_do_not_fit_when_configured_then_the_node_says_so_an
     node = graph.add(ActionNode, **settings)
     assert eventually(lambda: says in str(node.health.report()))
     assert not node.is_active
+
+
+def test_given_the_policy_server_of_lerobot_when_asked_for_then_one_sentence_says_why_not_and_what_instead(
+    graph: Graph,
+) -> None:
+    with pytest.raises(VlaError, match='pickle.*protocol of openpi or of groot'):
+        graph.add(ActionNode, backend='lerobot')

@@ -94,29 +94,11 @@ def test_a_dtype_is_that_of_the_weights(llava: Path) -> None:
     assert mind(llava)._model.dtype == torch.float32
 
 
-def test_a_peft_adapter_is_merged_into_the_checkpoint(llava: Path, tmp_path: Path) -> None:
-    peft = pytest.importorskip('peft')
-    model = hf.LlavaForConditionalGeneration.from_pretrained(llava)
-    config = peft.LoraConfig(r=2, target_modules=['q_proj', 'v_proj'], init_lora_weights=False)
-    adapted = peft.get_peft_model(model, config)
-    adapted.save_pretrained(tmp_path)
-    merged = adapted.merge_and_unload().state_dict()
-    plain = hf.LlavaForConditionalGeneration.from_pretrained(llava).state_dict()
-
-    found = mind(llava, adapter=str(tmp_path))._model.state_dict()
-
-    assert found.keys() == merged.keys()
-    for name, weight in merged.items():
-        torch.testing.assert_close(found[name], weight)
-    assert any(not torch.equal(found[name], plain[name]) for name in plain)
-
-
 @pytest.mark.parametrize(
     ('changes', 'words'),
     [
         ({'path': ''}, 'transformers_path: expected a folder with config.json'),
         ({'path': '/nowhere/some/model'}, 'transformers_path'),
-        ({'adapter': '/nowhere'}, 'transformers_adapter'),
         ({'device': 'abacus'}, 'could not be loaded on abacus'),
     ],
 )

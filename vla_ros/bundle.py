@@ -7,13 +7,14 @@ and what was found. ``vla_ros.manifest`` says what a manifest may say.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from pydantic import ValidationError
 
-from vla_ros.manifest import LARGEST_FILE, Manifest
+from vla_ros.manifest import LARGEST_FILE, FileSpec, Manifest
 from vla_ros.strict_yaml import read_yaml, write_yaml
 from vla_ros.types import IndexArray, VlaError
 from vla_ros.validation import first_problem
@@ -30,35 +31,8 @@ class Bundle:
     manifest: Manifest
 
     def file(self, key: str) -> Path:
-        """The path of one of the manifest's files, checked against its SHA-256.
-
-        Raises:
-            VlaError: the key is not in the manifest; the file is missing, too large, was altered or, by a link, lies
-            outside of the bundle.
-        """
-        spec = self.manifest.files.get(key)
-        if spec is None:
-            raise VlaError(
-                f'{self.folder / MANIFEST}: files.{key} is missing; found {sorted(self.manifest.files)}'
-            )
-        where = f'{self.folder / MANIFEST}: files.{key}'
-        path = (self.folder / spec.path).resolve()
-        if not path.is_relative_to(self.folder.resolve()):
-            raise VlaError(
-                f'{where} must stay inside of the bundle, found {spec.path!r}, which leads to {path}'
-            )
-        if not path.is_file():
-            raise VlaError(f'{path} is missing; restore the bundle {self.manifest.name!r}')
-        largest, size = LARGEST_FILE[Path(spec.path).suffix], path.stat().st_size
-        if size > largest:
-            raise VlaError(f'{where}: expected at most {largest} bytes, found {size}')
-        found = sha256(path)
-        if found != spec.sha256:
-            raise VlaError(
-                f'{path} was altered: expected SHA-256 {spec.sha256[:12]}..., found {found[:12]}...; '
-                'restore it or export it again'
-            )
-        return path
+        """The path of one of the manifest's files; VlaError as of ``checked_file``."""
+        return checked_file(self.folder, MANIFEST, self.manifest.files, key, repr(self.manifest.name))
 
     def rows_of(self, cameras: tuple[str, ...]) -> IndexArray:
         """Row indices (N,) of the given cameras' tokens in the token matrix."""
@@ -68,6 +42,34 @@ class Bundle:
             rows[camera.name] = np.arange(start, start + camera.tokens)
             start += camera.tokens
         return np.concatenate([rows[name] for name in cameras])
+
+
+def checked_file(folder: Path, manifest: str, files: Mapping[str, FileSpec], key: str, name: str) -> Path:
+    """The path of a file that a manifest names by ``key``, checked against its SHA-256.
+
+    Raises:
+        VlaError: the key is not in the manifest; the file is missing, too large, was altered or, by a link, lies
+        outside of the folder.
+    """
+    spec = files.get(key)
+    if spec is None:
+        raise VlaError(f'{folder / manifest}: files.{key} is missing; found {sorted(files)}')
+    where = f'{folder / manifest}: files.{key}'
+    path = (folder / spec.path).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise VlaError(f'{where} must stay inside of the bundle, found {spec.path!r}, which leads to {path}')
+    if not path.is_file():
+        raise VlaError(f'{path} is missing; restore the bundle {name}')
+    largest, size = LARGEST_FILE[Path(spec.path).suffix], path.stat().st_size
+    if size > largest:
+        raise VlaError(f'{where}: expected at most {largest} bytes, found {size}')
+    found = sha256(path)
+    if found != spec.sha256:
+        raise VlaError(
+            f'{path} was altered: expected SHA-256 {spec.sha256[:12]}..., found {found[:12]}...; '
+            'restore it or export it again'
+        )
+    return path
 
 
 def sha256(path: Path) -> str:

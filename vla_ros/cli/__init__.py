@@ -13,8 +13,10 @@ import typer
 from vla_ros.cli.ablations_command import ablations
 from vla_ros.cli.bench_command import bench
 from vla_ros.cli.dataset_commands import check, export_episodes, record
+from vla_ros.cli.fleet_command import fleet
 from vla_ros.cli.generations_command import generations
 from vla_ros.cli.graph_commands import run, say, status
+from vla_ros.cli.import_command import app as imports
 from vla_ros.cli.inspect_command import inspect
 from vla_ros.cli.language_command import language
 from vla_ros.cli.reasoning_command import reasoning
@@ -43,6 +45,7 @@ evaluations = typer.Typer(no_args_is_help=True, help='Measure a model.')
 app.add_typer(evaluations, name='eval')
 datasets = typer.Typer(no_args_is_help=True, help="Recorded episodes in LeRobot's dataset format.")
 app.add_typer(datasets, name='dataset')
+app.add_typer(imports, name='import')
 
 
 def demo(
@@ -145,7 +148,18 @@ for command in (demo, run, say, status, inspect, replay, record, bench):
     app.command()(command)
 for passing in (train, export):
     app.command(context_settings=PASS_ON, add_help_option=False)(passing)
-for measure in (success, reasoning, ablations, generations, language, smoothness, safety, faults, soak):
+for measure in (
+    success,
+    reasoning,
+    ablations,
+    generations,
+    language,
+    smoothness,
+    safety,
+    faults,
+    soak,
+    fleet,
+):
     evaluations.command()(measure)
 evaluations.command('replay')(replay_faults)
 datasets.command('export')(export_episodes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TypeVar
 
 from vla_ros.bundle import Bundle
@@ -13,6 +13,7 @@ from vla_ros.reasoning.onnx_reasoner import OnnxReasoner
 from vla_ros.reasoning.openai_reasoner import OpenAiMind, OpenAiSettings
 from vla_ros.reasoning.prompt_file import load_prompt
 from vla_ros.reasoning.reasoner import Reasoner
+from vla_ros.reasoning.transformers_adapter import adapter_of
 from vla_ros.reasoning.transformers_reasoner import DTYPES, TransformersMind, TransformersSettings
 from vla_ros.types import VlaError
 
@@ -32,7 +33,7 @@ BACKEND_SETTINGS = (
     Setting(
         'temperature',
         0.0,
-        'Of another mind: 0 alone is taken, the same answer each time.',
+        '0 alone is taken: the same answer each time.',
         0.0,
         2.0,
         unit='1',
@@ -62,7 +63,11 @@ BACKEND_SETTINGS = (
     Setting(
         'transformers_path', '', 'Folder of an image-text-to-text checkpoint, as save_pretrained writes it.'
     ),
-    Setting('transformers_adapter', '', 'Folder of a peft adapter that is merged into it; or empty.'),
+    Setting(
+        'transformers_adapter',
+        '',
+        "Folder of a peft adapter (LoRA) that is merged into it; empty: that of the bundle's files, if it has one.",
+    ),
     Setting('transformers_device', 'cpu', 'Where it computes, as torch names it: cpu, cuda, cuda:1, mps.'),
     Setting('transformers_dtype', 'auto', 'Of its weights; auto is as they are stored.', choices=DTYPES),
     Setting('transformers_kv_cache', True, 'Keep keys and values from token to token.'),
@@ -75,22 +80,23 @@ def make_reasoner(node: VlaNode, bundle: Bundle, image_at: ImageAt) -> Reasoner:
     Raises:
         VlaError: it cannot be had, or cannot drive the bundle's body.
     """
-    body = OnnxReasoner(
-        bundle, node.setting('provider'), allow_fallback=node.setting('allow_provider_fallback')
-    )
-    if node.setting('backend') == ONNX:
-        return body
     if node.setting('temperature'):
         raise VlaError(
             f'temperature: expected 0, found {node.setting("temperature"):g}: '
             'what is drawn at random is thought differently each time, and the arm follows'
         )
+    body = OnnxReasoner(
+        bundle, node.setting('provider'), allow_fallback=node.setting('allow_provider_fallback')
+    )
+    if node.setting('backend') == ONNX:
+        return body
     prompt = load_prompt(node.setting('prompt'))
     mind: Mind
     if node.setting('backend') == OPENAI:
         mind = OpenAiMind(_settings(node, OPENAI, OpenAiSettings), prompt.answer)
     else:
-        mind = TransformersMind(_settings(node, TRANSFORMERS, TransformersSettings))
+        settings = _settings(node, TRANSFORMERS, TransformersSettings)
+        mind = TransformersMind(replace(settings, adapter=settings.adapter or adapter_of(bundle)))
     return ForeignReasoner(bundle, mind, prompt, image_at, body)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.exceptions import ParameterException
@@ -23,6 +23,7 @@ class Setting:
     Attributes:
         minimum, maximum: inclusive range of a number, or of each number of a list; both or none.
         choices: the only values that a text may have; empty means any.
+        instead: for texts that are no choices but may well be asked for, why not and what to do instead.
         live: may change while the node runs, and acts at once.
         unit: of a number, or of each number of a list, as '1/s' or 'rad'; '' if it has none.
     """
@@ -33,6 +34,7 @@ class Setting:
     minimum: float | None = None
     maximum: float | None = None
     choices: Sequence[str] = ()
+    instead: Mapping[str, str] = field(default_factory=dict)
     live: bool = False
     unit: str = ''
 
@@ -64,7 +66,9 @@ class Setting:
             if not all(lower is None or upper is None or lower <= number <= upper for number in value):
                 return f"parameter '{self.name}': expected numbers in {lower} to {upper}, found {list(value)}"
         if self.choices and value not in self.choices:
-            return f"parameter '{self.name}': expected one of {list(self.choices)}, found {value!r}"
+            advice = self.instead.get(value) if isinstance(value, str) else None
+            why = f': {advice}' if advice else ''
+            return f"parameter '{self.name}': expected one of {list(self.choices)}, found {value!r}{why}"
         return None
 
 

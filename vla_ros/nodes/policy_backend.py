@@ -9,7 +9,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from sensor_msgs.msg import Image
 
 from vla_ros.action.generations import FLOW, GENERATIONS
-from vla_ros.action.remote.policy import RemotePolicy, open_policy
+from vla_ros.action.remote.policy import Provider, RemotePolicy, open_policy
 from vla_ros.action.remote.policy_file import load_policy_file
 from vla_ros.manifest import Manifest
 from vla_ros.nodes import qos
@@ -25,9 +25,13 @@ BACKEND_SETTINGS = (
     Setting(
         'backend',
         ONNX,
-        "System 1: the bundle's own policy, or one on a server that speaks the protocol of openpi (pi0, pi0.5) or of "
-        'GR00T (N1.6, N1.7).',
-        choices=(ONNX, 'openpi', 'groot'),
+        "System 1: the bundle's own policy, one on a server that speaks the protocol of openpi (pi0, pi0.5) or of "
+        'GR00T (N1.6, N1.7), or a SmolVLA that was imported.',
+        choices=(ONNX, 'openpi', 'groot', 'smolvla'),
+        instead={
+            'lerobot': "LeRobot's policy server speaks pickle, with which it could run any code here; serve the "
+            'policy by the protocol of openpi or of groot'
+        },
     ),
     Setting(
         'generation',
@@ -40,12 +44,12 @@ BACKEND_SETTINGS = (
     Setting(
         'policy',
         '',
-        'For a server: what its numbers mean, by the name of a file in config/policies or by the path of one.',
+        'For all but onnx: what its numbers mean, by the name of a file in config/policies or by the path of one.',
     ),
     Setting(
         'server',
         '',
-        'For a server: its address, as ws://host:8000 (openpi) or tcp://host:5555 (groot).',
+        'Its address, as ws://host:8000 (openpi) or tcp://host:5555 (groot); for smolvla, the folder of the model.',
     ),
     Setting(
         'server_timeout',
@@ -83,7 +87,14 @@ def open_remote(node: VlaNode, manifest: Manifest) -> RemotePolicy | None:
             f'found {generation}'
         )
     file = load_policy_file(node.setting('policy'))
-    return open_policy(backend, file, manifest, node.setting('server'), node.setting('server_timeout'))
+    return open_policy(
+        backend,
+        file,
+        manifest,
+        node.setting('server'),
+        node.setting('server_timeout'),
+        provider=Provider(node.setting('provider'), node.setting('allow_provider_fallback')),
+    )
 
 
 class Eyes:

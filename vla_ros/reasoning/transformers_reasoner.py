@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vla_ros.reasoning.transformers_adapter import CONFIG, PARAMETER, WEIGHTS, first_line, with_adapter
 from vla_ros.types import ImageArray, VlaError
 
 DTYPES = ('auto', 'float32', 'bfloat16', 'float16')
@@ -63,13 +64,15 @@ class TransformersMind:
                 str(folder), dtype=dtype, local_files_only=True, trust_remote_code=False, use_safetensors=True
             )
             if settings.adapter:
-                model = _with_adapter(model, settings.adapter)
+                model = with_adapter(model, _folder(PARAMETER, settings.adapter, CONFIG, WEIGHTS))
             self._model = model.to(settings.device).eval()
             self._prompt('.', '.')  # a template that cannot be filled is found out now
         except VlaError:
             raise
         except Exception as error:  # these libraries raise whatever they stumble over
-            raise VlaError(f'{folder} could not be loaded on {settings.device}: {_line(error)}') from error
+            raise VlaError(
+                f'{folder} could not be loaded on {settings.device}: {first_line(error)}'
+            ) from error
         ends = self._model.generation_config.eos_token_id
         self._ends = [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
         if not self._ends:
@@ -140,29 +143,9 @@ class _Heard:
         """Nothing is left to tell."""
 
 
-def _with_adapter(model: Any, adapter: str) -> Any:
-    """The model with a peft adapter merged into its weights."""
-    folder = _folder('transformers_adapter', adapter, 'adapter_config.json', 'adapter_model.safetensors')
-    try:
-        from peft import PeftModel
-    except ImportError as error:
-        raise VlaError('transformers_adapter: peft is not installed; pip install vla_ros[train]') from error
-    try:
-        return PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
-    except Exception as error:
-        raise VlaError(
-            f'transformers_adapter: {folder} does not fit the checkpoint: {_line(error)}'
-        ) from error
-
-
 def _folder(parameter: str, path: str, *files: str) -> Path:
     folder = Path(path).expanduser()
     missing = [name for name in files if not (folder / name).is_file()]
     if not path or missing:
         raise VlaError(f'{parameter}: expected a folder with {" and ".join(files)}, found {path!r}')
     return folder
-
-
-def _line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__

@@ -104,16 +104,11 @@ def export_tokens(model: LlavaForConditionalGeneration, tokens: TokenModel, path
     }
     axes = {'visual': 'visual_tokens', 'thought': 'rows', 'state': 'states', 'ids': 'text_tokens'}
     dynamic = {**{name: {0: axis} for name, axis in axes.items()}, 'cache': {3: 'past'}}
-    _export(decoder, example, ['logits', 'new_cache'], path, dynamic)
-    session = open_session(path)
+    difference = export_compared(decoder, example, ['logits', 'new_cache'], dynamic, path)
     _, cache = decoder(**example)
     nothing = {name: example[name][:0] for name in ('visual', 'thought', 'state')}
     next_token = {**nothing, 'ids': example['ids'][:1], 'cache': cache}
-    pairs = []
-    for inputs in (example, next_token):
-        found = session.run(None, {name: value.numpy() for name, value in inputs.items()})
-        pairs += [(wanted.numpy(), value) for wanted, value in zip(decoder(**inputs), found)]
-    return _largest(path, pairs)
+    return max(difference, _largest(path, _said(decoder, next_token, path)))
 
 
 @torch.no_grad()
@@ -141,6 +136,26 @@ def export_action(head: FlowHead, path: Path, tokens: int, thought_rows: int) ->
         (found,) = session.run(None, {name: value.numpy() for name, value in example.items()})
         pairs.append((integrate(head, **example).numpy(), found))
     return _largest(path, pairs, ACTION_TOLERANCE)
+
+
+@torch.no_grad()
+def export_compared(
+    model: nn.Module,
+    example: Mapping[str, Tensor],
+    outputs: Sequence[str],
+    dynamic: Mapping[str, Mapping[int, str]],
+    path: Path,
+) -> float:
+    """Export, and return the largest difference from PyTorch; VlaError if it is not below TOLERANCE."""
+    _export(model, example, outputs, path, dynamic)
+    return _largest(path, _said(model, example, path))
+
+
+def _said(model: nn.Module, example: Mapping[str, Tensor], path: Path) -> list[tuple[Any, Any]]:
+    """What PyTorch and the graph say of the same, output by output."""
+    wanted = model(*example.values())
+    found = open_session(path).run(None, {name: value.numpy() for name, value in example.items()})
+    return [(a.numpy(), b) for a, b in zip(wanted if isinstance(wanted, tuple) else (wanted,), found)]
 
 
 def _export(

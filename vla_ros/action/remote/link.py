@@ -14,11 +14,16 @@ from vla_ros.types import FloatArray, ImageArray
 
 @dataclass(frozen=True)
 class Asked:
-    """A question: pictures (height, width, 3) uint8 rgb and state vectors (K,) float32 by the policy's own keys."""
+    """A question: pictures (height, width, 3) uint8 rgb and state vectors (K,) float32 by the policy's own keys.
+
+    Attributes:
+        seed: of a policy that draws noise itself; the same for the same pictures and the same parameter ``seed``.
+    """
 
     pictures: Mapping[str, ImageArray]
     state: Mapping[str, FloatArray]
     prompt: str
+    seed: int = 0
 
 
 class Link(Protocol):

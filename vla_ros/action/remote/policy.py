@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
+import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from vla_ros.action.remote.caller import Caller
 from vla_ros.action.remote.errors import ServerError
@@ -28,7 +31,23 @@ from vla_ros.types import (
 KEY = 'VLA_ROS_POLICY_KEY'  # variable of the environment: a parameter could be read by anybody
 REMEMBERED = 8  # thoughts whose words are kept
 LONGEST_PROMPT = 2000  # characters
-MODULES = {'openpi': ('msgpack', 'websockets'), 'groot': ('msgpack', 'zmq')}
+SCHEMES = {'openpi': ('ws://', 'wss://'), 'groot': ('tcp://', 'ipc://')}
+MODULES = {
+    'openpi': ('msgpack', 'websockets'),
+    'groot': ('msgpack', 'zmq'),
+    'smolvla': ('onnxruntime', 'tokenizers'),
+}
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Where ONNX Runtime computes, for a policy in this process; see ``runtime.open_session``."""
+
+    name: str = 'cpu'
+    allow_fallback: bool = False
+
+
+CPU = Provider()
 
 
 class RemotePolicy:
@@ -51,8 +70,10 @@ class RemotePolicy:
 
     @property
     def providers(self) -> Sequence[str]:
-        """The server that computes."""
-        return (f'{self._file.backend} server {self._address}',)
+        """Who computes."""
+        return (
+            f'{self._file.backend} {"server" if self._file.backend in SCHEMES else "model"} {self._address}',
+        )
 
     @property
     def chunk(self) -> ChunkSpec:
@@ -97,7 +118,7 @@ class RemotePolicy:
         noise: FloatArray,
         prefix: DoubleArray | None = None,
     ) -> ActionChunk:
-        """Absolute joint targets, as the server has them; ``noise`` and ``prefix`` are not asked for.
+        """Absolute joint targets, as the server has them; ``prefix`` is not asked for.
 
         Raises:
             VlaError: no pictures, no words to the thought, or a ServerError.
@@ -122,6 +143,7 @@ class RemotePolicy:
                 for state in self._file.state
             },
             words,
+            zlib.crc32(noise.tobytes()),
         )
         answer = self._caller.ask(asked)
         targets = joint_targets(self._file, self._joints, joints.positions, answer)
@@ -146,40 +168,51 @@ def open_policy(
     address: str,
     timeout: float,
     environment: Mapping[str, str] = os.environ,
+    provider: Provider = CPU,
 ) -> RemotePolicy:
-    """The policy on the server at ``address``.
+    """The policy on the server at ``address``; of smolvla that is the folder of an imported model, run on ``provider``.
 
     Raises:
         VlaError: the file is of another protocol, the address of none, a package is missing, or it cannot be mapped.
     """
     if file.backend != backend:
         raise VlaError(f'policy {file.name!r}: expected backend {backend}, found {file.backend}')
-    schemes = ('ws://', 'wss://') if backend == 'openpi' else ('tcp://', 'ipc://')
-    if not address.startswith(schemes):
+    schemes = SCHEMES.get(backend, ())
+    if schemes and not address.startswith(schemes):
         raise VlaError(
             f"parameter 'server': expected an address with {' or '.join(schemes)}, found {address!r}"
         )
     key = environment.get(KEY, '')
     try:
-        link = _maker(backend)(file, address, timeout, key)
+        link = _link(backend, file, address, timeout, key, provider)
     except ImportError as error:
+        what = "'vla_ros[remote]'" if backend in SCHEMES else ' '.join(MODULES[backend])
         raise VlaError(
             f'backend {backend} needs the packages {", ".join(MODULES[backend])} ({error}); '
-            "install them with pip install 'vla_ros[remote]'"
+            f'install them with pip install {what}'
         ) from error
     return RemotePolicy(file, manifest, link, address, timeout)
 
 
-def _maker(backend: str) -> Callable[[PolicyFile, str, float, str], Link]:
+def _link(backend: str, file: PolicyFile, address: str, timeout: float, key: str, provider: Provider) -> Link:
     """The protocol, with everything that it needs imported: nothing may be missing later."""
     if backend == 'openpi':
         import websockets.sync.client  # noqa: F401
 
         from vla_ros.action.remote.openpi import OpenPiLink
 
-        return OpenPiLink
-    import zmq  # noqa: F401
+        return OpenPiLink(file, address, timeout, key)
+    if backend == 'groot':
+        import zmq  # noqa: F401
 
-    from vla_ros.action.remote.groot import GrootLink
+        from vla_ros.action.remote.groot import GrootLink
 
-    return GrootLink
+        return GrootLink(file, address, timeout, key)
+    import onnxruntime  # noqa: F401
+    import tokenizers  # noqa: F401
+
+    from vla_ros.action.smolvla.link import SmolVlaLink
+
+    return SmolVlaLink(
+        file, Path(address).expanduser(), provider.name, allow_fallback=provider.allow_fallback
+    )

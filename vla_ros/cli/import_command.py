@@ -1,0 +1,48 @@
+"""``vla_ros import``: published checkpoints to what the nodes run without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vla_ros.cli.terminal import JsonFile, console, show_numbers, write_json
+from vla_ros.types import VlaError
+
+app = typer.Typer(no_args_is_help=True, help='Make a published checkpoint into what the nodes run.')
+
+
+@app.callback()
+def imports() -> None:
+    """So that each kind of checkpoint is a command of its own."""
+
+
+@app.command()
+def smolvla(
+    checkpoint: Annotated[Path, typer.Argument(help="Folder of LeRobot's pretrained_model.")],
+    out: Annotated[Path, typer.Option(help='New folder for the model.')],
+    vlm: Annotated[
+        Path | None,
+        typer.Option(
+            help='Folder with config.json and tokenizer.json of the vision-language model that it names.'
+        ),
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """A SmolVLA of LeRobot 0.4 or later, for backend smolvla of the action node. Needs torch, once."""
+    try:
+        from vla_ros.training.import_smolvla import import_smolvla
+    except ImportError as error:
+        raise VlaError(f"import needs more packages ({error}); pip install 'vla_ros[train]'") from error
+    spec = import_smolvla(checkpoint, out, vlm, console.print)
+    show_numbers(
+        str(out),
+        {
+            'pictures': ', '.join(spec.images),
+            'state': f'{len(spec.state.mean)} numbers',
+            'action': f'{len(spec.action.mean)} numbers, {spec.horizon} steps',
+            'largest difference from torch': spec.provenance['largest_difference_from_torch'],
+        },
+    )
+    write_json(json_file, spec.model_dump(mode='json'))

@@ -17,9 +17,10 @@ from vla_ros.bundle import load_bundle
 from vla_ros.manifest import HandSpec, Manifest
 from vla_ros.reasoning import trace
 from vla_ros.reasoning.answer import LONGEST, read_answer, trained_tasks
-from vla_ros.reasoning.onnx_reasoner import OnnxReasoner
+from vla_ros.reasoning.onnx_reasoner import OnnxReasoner, decoder_of
 from vla_ros.reasoning.prompt_file import PromptFile, load_prompt
 from vla_ros.reasoning.subtask import PLACES, from_words
+from vla_ros.runtime import open_session
 from vla_ros.types import Situation, Verdict, VisualTokens, VlaError
 
 BUNDLE = load_bundle(Path(__file__).parent.parent / 'models' / 'tabletop')
@@ -213,21 +214,22 @@ def test_recited_its_own_trace_the_model_has_the_thought_that_came_with_it() -> 
     situation = OPEN if SHIPPED.reasoning.hand is not None else None
     shape = (SHIPPED.tokens.rows, SHIPPED.tokens.width)
     tokens = VisualTokens(5, np.random.default_rng(0).normal(size=shape).astype(np.float32))
-    answered = body._answer
-    ids = body._question('touch the red cube', situation)
     written = read_answer(answer(), 'json', 'do it', SHIPPED, situation).written
-    forced = body._tokenizer.encode(written).ids
 
     thought = body.recite(tokens, 'touch the red cube', written, situation)
 
-    # Token by token with the cache, as the model thinks by itself.
-    _, _, cache = body._run(tokens.rows[body._rows], np.array(ids, np.int64), body._empty_cache())
-    rows, begun = [], False
+    # Piece by piece with what was read before in the cache, as the model thinks by itself.
+    visual, ids = body.question_of(tokens, 'touch the red cube', situation)
+    forced = body.tokens_of(written)
+    decoder = decoder_of(open_session(BUNDLE.file('language')), SHIPPED.reasoning)
+    decoder.read(visual, np.array(ids, np.int64), 0, 1)
+    past, rows = len(visual) + len(ids), []
     for token in forced:
-        _, hidden, cache = body._run(tokens.rows[:0], np.array([token], np.int64), cache)
-        begun = begun or token == answered
-        rows += [hidden] if begun else []
-    np.testing.assert_allclose(thought.rows, np.concatenate(rows), atol=1e-4)
+        _, hidden = decoder.read(visual[:0], np.array([token], np.int64), past, 1)
+        past += 1
+        rows.append(hidden)
+    answered = [token == body.tokens_of(trace.ANSWER)[0] for token in forced].index(True)
+    np.testing.assert_allclose(thought.rows, np.concatenate(rows[answered:]), atol=1e-4)
     assert thought.stamp == tokens.stamp
 
 

@@ -26,11 +26,11 @@ KEYS = {TORCH: 'vs_torch_eager', COMPILE: 'vs_torch_compile'}
 
 
 def action_section(request: Request) -> Section:
-    """``vs_...``: how many times as long a peer takes. ``matmul_share``: the bare products' time in ours.
-    ``peak_share``: our rate of operations in that of one large product.
+    """How fast System 1 is.
 
-    ``bandwidth_share`` is the time of reading all weights of each step at the speed of copying memory. Weights that
-    stay in a cache are read faster than that.
+    ``vs_...``: how many times as long a peer takes. ``matmul_share``: the bare products' time in ours.
+    ``peak_share``: our rate of operations in that of one large product. ``bandwidth_share``: the time of reading all
+    weights of each step at the speed of copying memory. Weights that stay in a cache are read faster than that.
     """
     section, bundle = Section(), load_bundle(request.bundle)
     policy, inputs = FlowPolicy(bundle), _inputs(bundle)

@@ -30,7 +30,9 @@ OPERATORS_A_LAYER = 12
 
 
 def growth_section(request: Request) -> Section:
-    """What is measured:
+    """What grows with what.
+
+    Measured:
 
     sweeps: milliseconds of System 1 by cameras, horizon, flow steps, rows of the thought and parameters (times those of
         the bundle); of the eyes by cameras; of System 2 by tokens, read in one pass and one after another.

@@ -23,7 +23,9 @@ SENT = (480, 640, 3)
 
 
 def perception_section(request: Request) -> Section:
-    """What is measured, with one picture of 640 x 480 a camera:
+    """How fast the eyes are.
+
+    Measured, with one picture of 640 x 480 a camera:
 
     vs_torch_eager: how many times as long the peer takes for pictures that have the model's size already.
     preprocess_share: resizing, in the time of a whole call; normalising is a part of the model.

@@ -25,7 +25,9 @@ COMPARED = 40
 
 
 def reasoning_section(request: Request) -> Section:
-    """What is measured:
+    """How fast System 2 is.
+
+    Measured:
 
     vs_transformers: how many times as long ``transformers.generate`` takes for the same traces.
     speculation_gain: how many times as long thinking takes without a draft. Each thought is about the next recorded

@@ -38,7 +38,9 @@ models[2].warm_up()
 
 
 def startup_section(request: Request) -> Section:
-    """What is measured, each in a fresh process:
+    """How soon it starts.
+
+    Measured, each in a fresh process:
 
     import_seconds: importing everything that the composed nodes are made of.
     load_seconds: opening all three models and running the first action.

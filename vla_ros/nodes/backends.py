@@ -33,7 +33,7 @@ BACKEND_SETTINGS = (
     Setting(
         'temperature',
         0.0,
-        '0 alone is taken: the same answer each time.',
+        'Only 0 is taken: the same answer each time.',
         0.0,
         2.0,
         unit='1',

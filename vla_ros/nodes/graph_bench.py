@@ -32,7 +32,9 @@ SLOWEST = 0.9
 
 
 def graph_section(request: Request) -> Section:
-    """What is measured, in a running graph with the simulator, one process a node and composed:
+    """What the graph adds to computing.
+
+    Measured, in a running graph with the simulator, one process a node and composed:
 
     overhead_p50: median of camera stamp to trajectory, over the sum of the medians of encoding and planning.
     overhead_p99: its 99th percentile over the same sum.

@@ -86,7 +86,8 @@ def invented(trace: str, name: str, model: str) -> str:
     """An answer that sees ``name`` where another thing is, and acts on it as ``model`` acts on that other thing."""
     conclusion = model.partition(CONCLUSION)[2]
     place = _PLACE.findall(conclusion)[0]
-    there = next((seen['name'] for seen in _SEEN.finditer(model) if seen['place'] == place), None)
+    # By name, too: one thing may stand before another.
+    there = next((s['name'] for s in _SEEN.finditer(model) if f'{s["name"]} at{place}' in conclusion), None)
     scene, mark, _ = trace.partition(CONCLUSION)
     if there is None or f'{there}{place}' not in scene:
         return ''

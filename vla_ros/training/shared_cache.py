@@ -24,7 +24,9 @@ ROOM = 1
 
 
 def write_shared_cache(model: LlavaForConditionalGeneration, path: Path) -> None:
-    """The graph. Its inputs and outputs:
+    """Write the graph.
+
+    Its inputs and outputs:
 
     visual (V, channels) and ids (T,): what is read now; past (): how many positions are in the cache.
     answers (1,): for how many of the last positions a next token is wanted.

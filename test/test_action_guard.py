@@ -238,8 +238,14 @@ CENTRE = np.repeat(HOME.positions[None], 16, axis=0)
         (chunk(CENTRE[:1]), None),
         (chunk(np.repeat(LIMITS.max_position[None] + 0.02, 16, axis=0)), None),
         (chunk(np.repeat(LIMITS.min_position[None] - 0.02, 16, axis=0)), None),
-        (chunk(np.repeat(LIMITS.max_position[None] + 0.021, 16, axis=0)), GuardReason.POSITION_LIMIT),
-        (chunk(np.repeat(LIMITS.min_position[None] - 0.021, 16, axis=0)), GuardReason.POSITION_LIMIT),
+        (
+            chunk(np.repeat(LIMITS.max_position[None] + GuardSettings.position_margin + 0.001, 16, axis=0)),
+            GuardReason.POSITION_LIMIT,
+        ),
+        (
+            chunk(np.repeat(LIMITS.min_position[None] - GuardSettings.position_margin - 0.001, 16, axis=0)),
+            GuardReason.POSITION_LIMIT,
+        ),
         (chunk(np.empty((0, 6))), GuardReason.EMPTY),
         (chunk(CENTRE[:, :5]), GuardReason.WRONG_JOINTS),
         (chunk(CENTRE.ravel()), GuardReason.WRONG_JOINTS),

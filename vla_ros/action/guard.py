@@ -39,7 +39,7 @@ class GuardSettings:
     max_joint_state_age: float = 0.2
     clock_slack: float = 0.05
     start_jump: float | tuple[float, ...] = 0.3
-    position_margin: float = 0.02
+    position_margin: float = 0.1
     max_duration: float = 5.0
 
 

@@ -76,7 +76,7 @@ class GuardReason(Enum):
     )
     POSITION_LIMIT = (
         'position_limit',
-        'A joint would leave its position limits; for a chunk, by more than 0.02 rad.',
+        'A joint would leave its position limits; for a chunk, by more than 0.1 rad.',
         'Compare `limits_file` and the zero positions of the joints with the robot that the model was trained on.',
     )
     VELOCITY_LIMIT = (

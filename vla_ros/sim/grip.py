@@ -18,7 +18,7 @@ OPENINGS = ((-0.0014, 0.0121, 0.0278, 0.0411, 0.0570, 0.0711), (-0.17, 0.0, 0.2,
 """Metres between the fingertips and the gripper joint in rad that gives them, from the jaws' geometry."""
 PAD_HEIGHT = 0.0085
 """Metres from the fingertips up to the middle of their pads, which grips best."""
-LOWEST = 0.004
+LOWEST = 0.010
 """Metres of the fingertips above whatever the object lies on."""
 CLOSING_YAW = -0.05
 """Angle in rad from straight outwards to the axis of the closing jaws at no wrist_roll."""

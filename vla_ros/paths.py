@@ -67,6 +67,20 @@ def config_file(name: str) -> Path:
     return path
 
 
+def named_yaml(kind: str, given: str, key: str) -> Path:
+    """A YAML file in config/<kind>, by its name there, or one of one's own by its path.
+
+    Raises:
+        VlaError: there is neither; ``key`` is what the sentence calls it.
+    """
+    folder = share_directory() / 'config' / kind
+    names = sorted(path.stem for path in folder.glob('*.yaml'))
+    path = folder / f'{given}.yaml' if given in names else Path(given).expanduser()
+    if path.suffix != '.yaml' or not path.is_file():
+        raise VlaError(f'{key}: expected one of {names} or the path of a .yaml, found {given!r}')
+    return path
+
+
 def bundle_directory(bundle: str) -> Path:
     """The folder of a bundle, given by the name of one that comes with the package or by its path.
 

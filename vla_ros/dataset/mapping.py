@@ -6,16 +6,14 @@ percent of each joint's range. So a person declares it here; nothing is guessed.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from vla_ros.dataset.layout import ACTION, IMAGES, STATE
 from vla_ros.joint_units import JointColumn, Strict
-from vla_ros.paths import share_directory
+from vla_ros.paths import named_yaml
 from vla_ros.strict_yaml import read_typed
-from vla_ros.types import VlaError
 
 LARGEST_FILE = 100_000  # bytes
 
@@ -86,12 +84,7 @@ def load_mapping(mapping: str) -> DatasetMapping:
     Raises:
         VlaError: there is none, or a key is missing, unknown or wrong.
     """
-    folder = share_directory() / 'config' / 'datasets'
-    names = sorted(path.stem for path in folder.glob('*.yaml'))
-    path = folder / f'{mapping}.yaml' if mapping in names else Path(mapping).expanduser()
-    if path.suffix != '.yaml' or not path.is_file():
-        raise VlaError(f'mapping: expected one of {names} or the path of a .yaml, found {mapping!r}')
-    return read_typed(path, LARGEST_FILE, DatasetMapping)
+    return read_typed(named_yaml('datasets', mapping, 'mapping'), LARGEST_FILE, DatasetMapping)
 
 
 def in_radians(joints: tuple[str, ...], cameras: tuple[str, ...]) -> DatasetMapping:

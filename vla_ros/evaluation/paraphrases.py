@@ -20,6 +20,7 @@ from vla_ros.sim.orders import Task
 from vla_ros.sim.scene import Scene
 from vla_ros.strict_yaml import read_yaml
 from vla_ros.types import Subtask, VlaError
+from vla_ros.validation import first_problem
 
 LARGEST_FILE = 1_000_000  # bytes
 SCENES = 2000
@@ -65,9 +66,7 @@ def load_paraphrases(path: Path) -> tuple[Paraphrase, ...]:
         try:
             found.append(Paraphrase.model_validate(entry))
         except ValidationError as error:
-            first = error.errors()[0]
-            key = '.'.join(map(str, first['loc']))
-            raise VlaError(f'{path}: entry {number}: {key or entry!r}: {first["msg"]}') from error
+            raise VlaError(f'{path}: entry {number}: {first_problem(error, "sentence")}') from error
         _ = found[-1].step
     return tuple(found)
 

@@ -6,14 +6,13 @@ declared but cannot be turned into joint positions (poses of the hand, velocitie
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from vla_ros.joint_units import JointColumn, Strict
 from vla_ros.manifest import Manifest
-from vla_ros.paths import share_directory
+from vla_ros.paths import named_yaml
 from vla_ros.strict_yaml import read_typed
 from vla_ros.types import VlaError
 
@@ -93,13 +92,7 @@ def load_policy_file(policy: str) -> PolicyFile:
     Raises:
         VlaError: there is none, or a key is missing, unknown or wrong.
     """
-    folder = share_directory() / 'config' / 'policies'
-    names = sorted(path.stem for path in folder.glob('*.yaml'))
-    path = folder / f'{policy}.yaml' if policy in names else Path(policy).expanduser()
-    if path.suffix != '.yaml' or not path.is_file():
-        raise VlaError(
-            f"parameter 'policy': expected one of {names} or the path of a policy's .yaml, found {policy!r}"
-        )
+    path = named_yaml('policies', policy, "parameter 'policy'")
     file = read_typed(path, LARGEST_FILE, PolicyFile)
     if file.name != path.stem:
         raise VlaError(f'{path}: name: expected {path.stem!r}, as its file is called, found {file.name!r}')

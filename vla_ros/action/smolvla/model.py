@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vla_ros.bundle import checked_file
 from vla_ros.manifest import FileSpec
-from vla_ros.strict_yaml import read_yaml, write_yaml
+from vla_ros.strict_yaml import read_typed, write_yaml
 from vla_ros.types import VlaError
 
 FILE = 'smolvla.yaml'
@@ -92,12 +92,7 @@ def load_model(folder: Path) -> ModelSpec:
     path = folder / FILE
     if not path.is_file():
         raise VlaError(f'{folder}: expected a folder with {FILE}, as vla_ros import smolvla writes it')
-    try:
-        return ModelSpec.model_validate(read_yaml(path, LARGEST))
-    except ValidationError as error:
-        problem = error.errors(include_input=False)[0]
-        key = '.'.join(str(part) for part in problem['loc'])
-        raise VlaError(f'{path}: {key}: {problem["msg"].removeprefix("Value error, ")}') from error
+    return read_typed(path, LARGEST, ModelSpec)
 
 
 def write_model(folder: Path, spec: ModelSpec) -> None:

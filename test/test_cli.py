@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import builtins
 import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,51 +115,36 @@ def test_a_wrong_option_is_a_matter_of_usage(
     assert '--episodes' in capsys.readouterr().err
 
 
-def without(monkeypatch: pytest.MonkeyPatch, *absent: str) -> None:
-    """Make imports of some packages fail, as on a machine without them."""
-    real = builtins.__import__
-
-    def importing(name: str, *rest: Any, **options: Any) -> Any:
-        if name.split('.')[0] in absent:
-            raise ModuleNotFoundError(f'No module named {name!r}')
-        return real(name, *rest, **options)
-
-    for module in [m for m in sys.modules if m.split('.')[0] in absent or m.startswith('vla_ros.training')]:
-        monkeypatch.delitem(sys.modules, module)
-    monkeypatch.setattr(builtins, '__import__', importing)
+def run_without(absent: Sequence[str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own in which some packages cannot be imported."""
+    program = (
+        f'import sys\nsys.modules.update(dict.fromkeys({[*absent]!r}))\n'
+        f'sys.argv = {["vla_ros", *arguments]!r}\n'
+        'from vla_ros.cli import main\nsys.exit(main())\n'
+    )
+    return subprocess.run(
+        [sys.executable, '-c', program], capture_output=True, text=True, cwd=Path(cli.__file__).parents[2]
+    )
 
 
 @pytest.mark.parametrize('command', ['train', 'export'])
-def test_without_torch_training_says_what_to_install(
-    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    without(monkeypatch, 'torch')
+def test_without_torch_training_says_what_to_install(command: str) -> None:
+    ended = run_without(['torch'], command, *(['vision'] if command == 'train' else []))
 
-    assert run(monkeypatch, command, *(['vision'] if command == 'train' else [])) == 1
-    assert_one_sentence(capsys.readouterr().err, "pip install 'vla_ros[train]'")
+    assert ended.returncode == 1
+    assert_one_sentence(ended.stderr, "pip install 'vla_ros[train]'")
 
 
 @pytest.mark.parametrize('command', [('demo',), ('run',), ('status',), ('eval', 'success', '--ros')])
-def test_without_ros_a_command_that_needs_it_says_what_to_do(
-    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    without(monkeypatch, 'rclpy')
+def test_without_ros_a_command_that_needs_it_says_what_to_do(command: tuple[str, ...]) -> None:
+    ended = run_without(['rclpy'], *command)
 
-    assert run(monkeypatch, *command) == 1
-    assert_one_sentence(capsys.readouterr().err.splitlines(keepends=True)[-1], 'ROS 2 is not there')
+    assert ended.returncode == 1
+    assert_one_sentence(ended.stderr.splitlines(keepends=True)[-1], 'ROS 2 is not there')
 
 
 def test_help_needs_neither_ros_nor_torch_nor_the_simulator() -> None:
-    program = (
-        'import sys\n'
-        'for name in ("torch", "rclpy", "mujoco", "av", "matplotlib", "rosbags"): sys.modules[name] = None\n'
-        'sys.argv = ["vla_ros", "--help"]\n'
-        'from vla_ros.cli import main\n'
-        'main()\n'
-    )
-    ended = subprocess.run(
-        [sys.executable, '-c', program], capture_output=True, text=True, cwd=Path(cli.__file__).parents[2]
-    )
+    ended = run_without(['torch', 'rclpy', 'mujoco', 'av', 'matplotlib', 'rosbags'], '--help')
 
     assert ended.returncode == 0, ended.stderr
     for command in ('demo', 'eval', 'replay', 'train', 'export', 'inspect', 'run', 'status'):

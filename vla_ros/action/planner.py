@@ -1,4 +1,4 @@
-"""One step of re-planning, whole: infer, stitch, shape, guard; and the plan that is executed meanwhile."""
+"""One step of re-planning, whole: infer, stitch, lift, shape, guard; and the plan that is executed meanwhile."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from vla_ros.action.guard import (
     joint_state_fault,
     permission_fault,
 )
+from vla_ros.action.lift import lifted
 from vla_ros.action.limits import JointLimits
 from vla_ros.action.noise import noise
 from vla_ros.action.shape import ShapeSettings, brake, shape
@@ -155,9 +156,8 @@ class Planner:
             measured=joints,
             settings=self.settings.stitch,
         )
-        trajectory = shape(
-            stitched.start, stitched.times, stitched.positions, self.limits, self.settings.shape
-        )
+        way = lifted(stitched.positions, self.limits.workspace)
+        trajectory = shape(stitched.start, stitched.times, way, self.limits, self.settings.shape)
         refusal = guard.check(trajectory, circumstances)
         return refusal or self._timed(ExecutingPlan(trajectory, stitched.starts, (*earlier, chunk)), joints)
 

@@ -12,14 +12,14 @@ from vla_ros.cli.terminal import DEFAULT_BUNDLE, Bundle, JsonFile, Wordings, con
 
 def ablations(
     task: Annotated[str, typer.Option(help='touch, point, pick, put or push.')] = 'touch',
-    group: Annotated[str, typer.Option(help='thought, senses, delay, world, or all.')] = 'all',
+    group: Annotated[str, typer.Option(help='thought, temperature, senses, delay, world, or all.')] = 'all',
     episodes: Annotated[int, typer.Option(min=1, help='Of each variant; always the same ones.')] = 50,
     seed: Annotated[int, typer.Option(min=0, help='Episode i plays in the scene of seed + i.')] = 1_000_000,
     wordings: Wordings = None,
     bundle: Bundle = DEFAULT_BUNDLE,
     json_file: JsonFile = None,
 ) -> None:
-    """The same trials with one thing changed: thoughts, cameras, delay, light, colours."""
+    """The same trials with one thing changed: thoughts, temperature, cameras, delay, light, colours."""
     from vla_ros.bundle import MANIFEST, load_bundle, sha256
     from vla_ros.evaluation.ablations import run_variants, single_step, variants_of
     from vla_ros.evaluation.brain import load_brain

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from vla_ros.action.ramp import FreezeAndRamp
 from vla_ros.evaluation.brain import Brain
 from vla_ros.evaluation.closed_loop import ClosedLoop, Timing
+from vla_ros.evaluation.drawn_tokens import DrawnTokens
 from vla_ros.evaluation.episodes import Episode
 from vla_ros.evaluation.statistics import wilson_interval
 from vla_ros.evaluation.told import ToldReasoner, about_another
@@ -32,8 +34,9 @@ class Variant:
     """One thing changed.
 
     Attributes:
-        group: 'thought', 'senses', 'delay' or 'world'.
+        group: 'thought', 'temperature', 'senses', 'delay' or 'world'.
         mind: the model's own thoughts, true ones, those about another object, or thought vectors of zeros.
+        temperature: at which System 2 draws its tokens; at 0 it is greedy, as on the robot.
         blind: cameras whose pictures are black.
         delay: seconds from camera to motion.
         prefix: the policy is told what is already decided; else chunks are only blended.
@@ -43,6 +46,7 @@ class Variant:
     group: str
     name: str
     mind: Mind = 'own'
+    temperature: float = 0.0
     blind: tuple[str, ...] = ()
     delay: float = Timing().motion_delay
     prefix: bool = True
@@ -97,6 +101,8 @@ VARIANTS = (
     Variant('thought', 'told the truth', mind='true'),
     Variant('thought', 'told another object', mind='another'),
     Variant('thought', 'no thought', mind='none'),
+    Variant('temperature', 'drawn at 0.7', temperature=0.7),
+    Variant('temperature', 'drawn at 1.2', temperature=1.2),
     Variant('senses', 'no wrist camera', blind=('wrist',)),
     Variant('senses', 'no front camera', blind=('front',), mind='true'),
     *(
@@ -169,6 +175,8 @@ def run_variant(variant: Variant, episode: Episode, brain: Brain, bins: int) -> 
     reasoner = brain.reasoner
     if variant.mind == 'none':
         reasoner = Numb(reasoner)
+    elif variant.temperature:
+        reasoner = _own(reasoner).reading_with(partial(DrawnTokens, variant.temperature, episode.seed))
     elif variant.mind in ('true', 'another'):
         steps = episode.meant
         if variant.mind == 'another':
@@ -176,9 +184,7 @@ def run_variant(variant: Variant, episode: Episode, brain: Brain, bins: int) -> 
             if other is None:
                 return None
             steps = (other,)
-        if not isinstance(reasoner, OnnxReasoner):
-            raise VlaError(f"reasoner: expected the bundle's own, found {type(reasoner).__name__}")
-        reasoner = ToldReasoner(reasoner, world, steps, bins)
+        reasoner = ToldReasoner(_own(reasoner), world, steps, bins)
 
     def encode(frames: Sequence[Frame]) -> VisualTokens:
         return brain.encode(
@@ -194,6 +200,12 @@ def run_variant(variant: Variant, episode: Episode, brain: Brain, bins: int) -> 
     changed = replace(brain, reasoner=reasoner, encode=encode, make_planner=make_planner)
     loop = ClosedLoop(world, changed, episode.instruction, Timing(motion_delay=variant.delay))
     return watch(episode, world, loop, begun)
+
+
+def _own(reasoner: Any) -> OnnxReasoner:
+    if not isinstance(reasoner, OnnxReasoner):
+        raise VlaError(f"reasoner: expected the bundle's own, found {type(reasoner).__name__}")
+    return reasoner
 
 
 def _darkened(frame: Frame) -> Frame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -61,16 +62,21 @@ class OnnxReasoner:
             raise VlaError(f'{path} is no tokenizer: {str(error).splitlines()[0][:200]}') from error
         self._session: Any = open_session(bundle.file('language'), provider, allow_fallback=allow_fallback)
         self._answer, self._end = (self._id(token) for token in (trace.ANSWER, trace.END_ANSWER))
-        decoder = decoder_of(self._session, self._spec)
-        self.verifies = decoder.verifies
         ids = map(self._tokenizer.token_to_id, trace.location_tokens(self._spec.location_bins))
-        places = [place for place in ids if place is not None]
-        self._writer = GreedyWriter(decoder, self._end, self._spec.max_new_tokens, places)
-        self._speculates, self._draft = speculates, list[int]()
+        self._places = [place for place in ids if place is not None]
+        self._speculates = speculates
+        self._draft: list[int] = []
+        self._write_with(decoder_of(self._session, self._spec))
 
     @property
     def providers(self) -> Sequence[str]:
         return tuple(self._session.get_providers())
+
+    def reading_with(self, decoder: Callable[[Any, ReasoningSpec], Decoder]) -> OnnxReasoner:
+        """The same model with another way to read its graph, given the session: for experiments, not for robots."""
+        other = copy(self)
+        other._write_with(decoder(self._session, self._spec))
+        return other
 
     @property
     def end(self) -> int:
@@ -159,6 +165,11 @@ class OnnxReasoner:
         """A trace as tokens."""
         ids: list[int] = self._tokenizer.encode(text).ids
         return ids
+
+    def _write_with(self, decoder: Decoder) -> None:
+        self.verifies = decoder.verifies
+        self._writer = GreedyWriter(decoder, self._end, self._spec.max_new_tokens, self._places)
+        self._draft = []
 
     def _question(self, instruction: str, situation: Situation | None) -> list[int]:
         """The tokens of the prompt; VlaError for a question that cannot be put to this bundle."""

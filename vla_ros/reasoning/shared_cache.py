@@ -21,13 +21,15 @@ class SharedCache:
 
     INPUTS = frozenset({'visual', 'ids', 'past', 'answers'})  # and two a layer
     verifies = True
+    answer = 'tokens'
+    """The output that says what comes next: the most likely token. 'logits' are there, too, for experiments."""
 
     def __init__(self, session: Any, spec: ReasoningSpec) -> None:
         from onnxruntime import OrtValue
 
         self._session, self._binding = session, session.io_binding()
         self._past, self._answers = np.zeros((), np.int32), np.zeros(1, np.int64)
-        for output in ('tokens', 'hidden'):
+        for output in (self.answer, 'hidden'):
             self._binding.bind_output(output)
         device = device_of(session)
         shapes = {value.name: value.shape for value in session.get_inputs()}
@@ -48,8 +50,8 @@ class SharedCache:
         for name, value in values.items():
             self._binding.bind_cpu_input(name, value)
         # Their sizes are others each time.
-        self._binding.bind_output('tokens')
+        self._binding.bind_output(self.answer)
         self._binding.bind_output('hidden')
         self._session.run_with_iobinding(self._binding)
-        tokens, hidden = (value.numpy() for value in self._binding.get_outputs()[:2])
-        return tokens, hidden
+        said, hidden = (value.numpy() for value in self._binding.get_outputs()[:2])
+        return said, hidden

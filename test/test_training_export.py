@@ -24,7 +24,7 @@ from vla_ros.runtime import open_session  # noqa: E402
 from vla_ros.training.assemble import renew_graphs  # noqa: E402
 from vla_ros.training.export import export_action, export_vision  # noqa: E402
 from vla_ros.training.flow import FlowConfig, FlowHead  # noqa: E402
-from vla_ros.types import Frame, JointSample, Thought, VlaError  # noqa: E402
+from vla_ros.types import Frame, JointSample, Thought, VisualTokens, VlaError  # noqa: E402
 
 SHIPPED = Path(__file__).parent.parent / 'models' / 'tabletop'
 SMALL = {'tokens': 10, 'token_width': 16, 'thought_width': 12, 'width': 24, 'heads': 2}
@@ -61,6 +61,29 @@ def test_the_eyes_take_pictures_as_they_are(cameras: int, tmp_path: Path) -> Non
     assert export_vision(tiny_eyes(), path, cameras) < 1e-4
     images = FixedRun(open_session(path)).inputs['images']
     assert (images.shape, images.dtype) == ((cameras, 32, 32, 3), np.uint8)
+
+
+@pytest.mark.slow
+def test_graphs_written_anew_integrate_in_as_many_steps_as_they_are_told_and_remember_it(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / 'tabletop'
+    shutil.copytree(SHIPPED, folder)
+    chunks = []
+    for asked in (1, 2, None):
+        assert renew_graphs(folder, asked)['action'] < 1e-5
+        bundle = load_bundle(folder)
+        policy, width = FlowPolicy(bundle), bundle.manifest.tokens.width
+        rows = np.random.default_rng(0).standard_normal((bundle.manifest.tokens.rows, width), np.float32)
+        thought = Thought(1, np.ones((3, bundle.manifest.thought.width), np.float32))
+        joints = np.array(bundle.manifest.robot.rest)
+        sample = JointSample(1, joints, np.zeros_like(joints))
+        sight = VisualTokens(1, rows)
+        chunks.append(policy.act(sight, thought, sample, noise(1, 1, policy.noise_shape)).positions)
+
+    assert load_bundle(folder).manifest.flow.steps == 2
+    assert np.abs(chunks[0] - chunks[1]).max() > 1e-3
+    np.testing.assert_array_equal(chunks[1], chunks[2])
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -147,13 +148,16 @@ def _require_current(out: Path, generation_1: tokens_stage.Generation1, moments:
         )
 
 
-def renew_graphs(folder: Path) -> dict[str, float]:
+def renew_graphs(folder: Path, flow_steps: int | None = None) -> dict[str, float]:
     """Write a bundle's graphs anew from its checkpoints: the same weights, as this version runs them.
 
-    Returns the largest differences from PyTorch. All graphs are written before the first one is replaced.
+    ``flow_steps`` are Euler steps from noise to chunk; without, as many as the manifest says. Returns the largest
+    differences from PyTorch. All graphs are written before the first one is replaced.
     """
     manifest = load_bundle(folder).manifest
+    flow = manifest.flow.model_copy(update={'steps': flow_steps or manifest.flow.steps})
     llava, (head, _) = stages.load_llava(folder), stages.load_action(folder)
+    head.config = replace(head.config, steps=flow.steps)
     eyes: Any = llava.model.vision_tower
     with TemporaryDirectory(dir=folder) as work:
         graphs = {key: Path(work) / FILES[key] for key in ('vision', 'language', 'action')}
@@ -171,7 +175,7 @@ def renew_graphs(folder: Path) -> dict[str, float]:
         for key, spec in manifest.files.items()
     }
     metrics = {**manifest.metrics, 'onnx_difference': parity}
-    write_manifest(folder, manifest.model_copy(update={'files': files, 'metrics': metrics}))
+    write_manifest(folder, manifest.model_copy(update={'files': files, 'metrics': metrics, 'flow': flow}))
     return parity
 
 

@@ -27,6 +27,7 @@ Shares = Annotated[
     typer.Option(help="'put=0.3': how much of a task, in place of the defaults; may be repeated"),
 ]
 
+FlowSteps = Annotated[int | None, typer.Option(min=1, max=1000, help='Euler steps; as before, if not given')]
 BUNDLE = Path('models/tabletop')
 
 
@@ -159,11 +160,11 @@ def card(
     typer.echo(str(write_card(out, folder, results or ())))
 
 
-def graphs(folder: Bundle = BUNDLE) -> None:
+def graphs(folder: Bundle = BUNDLE, flow_steps: FlowSteps = None) -> None:
     """Write a bundle's ONNX graphs anew from its checkpoints, as this version exports them; nothing is trained."""
     from vla_ros.training import assemble
 
-    show({'onnx_difference': assemble.renew_graphs(folder)})
+    show({'onnx_difference': assemble.renew_graphs(folder, flow_steps)})
 
 
 def everything(out: Out = WORK, folder: Bundle = BUNDLE, workers: Workers = 2) -> None:

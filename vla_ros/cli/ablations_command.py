@@ -12,19 +12,25 @@ from vla_ros.cli.terminal import DEFAULT_BUNDLE, Bundle, JsonFile, Wordings, con
 
 def ablations(
     task: Annotated[str, typer.Option(help='touch, point, pick, put or push.')] = 'touch',
-    group: Annotated[str, typer.Option(help='thought, temperature, senses, delay, world, or all.')] = 'all',
+    group: Annotated[
+        str,
+        typer.Option(
+            help='Of variants: thought, temperature, senses, horizon, delay, world, renderer; or all.'
+        ),
+    ] = 'all',
     episodes: Annotated[int, typer.Option(min=1, help='Of each variant; always the same ones.')] = 50,
     seed: Annotated[int, typer.Option(min=0, help='Episode i plays in the scene of seed + i.')] = 1_000_000,
     wordings: Wordings = None,
     bundle: Bundle = DEFAULT_BUNDLE,
     json_file: JsonFile = None,
 ) -> None:
-    """The same trials with one thing changed: thoughts, temperature, cameras, delay, light, colours."""
+    """The same trials with one thing changed: thoughts, cameras, delay, light, company."""
     from vla_ros.bundle import MANIFEST, load_bundle, sha256
-    from vla_ros.evaluation.ablations import run_variants, single_step, variants_of
+    from vla_ros.evaluation.ablations import run_variants, single_step
     from vla_ros.evaluation.brain import load_brain
     from vla_ros.evaluation.episodes import list_episodes
     from vla_ros.evaluation.machine import machine, versions
+    from vla_ros.evaluation.variants import variants_of
     from vla_ros.evaluation.wordings import held_out_wordings, load_wordings
     from vla_ros.paths import bundle_directory
     from vla_ros.viz.ablation_table import ablation_table

@@ -6,7 +6,9 @@ and so does a thought. Nothing but cameras, joint states and words reaches the m
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -25,6 +27,7 @@ from vla_ros.types import (
     Decision,
     DoubleArray,
     Frame,
+    ImageArray,
     JointSample,
     Thought,
     VisualTokens,
@@ -34,6 +37,21 @@ CAMERA_SIZES = {'front': FRONT_SIZE, 'wrist': WRIST_SIZE}
 STEP_NS = round(TIME_STEP * NANOSECONDS)
 CONTROLLER_STEPS = 2
 """Physics steps a controller update: 100 Hz, as the simulator runs it."""
+
+
+class Eye(Protocol):
+    """What draws one camera's pictures."""
+
+    name: str
+
+    def render(self, data: Any) -> ImageArray:
+        """The image (height, width, 3) uint8 rgb of the present state (MjData)."""
+        ...
+
+
+def ray_cast(world: World, names: Sequence[str]) -> list[Camera]:
+    """The simulator's own cameras."""
+    return [Camera(world.model, name, *CAMERA_SIZES[name], scene=world.scene) for name in names]
 
 
 @dataclass(frozen=True)
@@ -71,7 +89,15 @@ class ClosedLoop:
         farthest: the largest distance in rad of any joint from where it began.
     """
 
-    def __init__(self, world: World, brain: Brain, instruction: str, timing: Timing | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        brain: Brain,
+        instruction: str,
+        timing: Timing | None = None,
+        cameras: Sequence[Eye] | None = None,
+    ) -> None:
+        """``cameras`` are those of the brain, in its order; without, the simulator's own."""
         self.decisions: list[tuple[float, Decision]] = []
         self.refused_plans: dict[str, int] = {}
         self.farthest = 0.0
@@ -79,9 +105,8 @@ class ClosedLoop:
         self._timing = timing or Timing()
         self._planner: Planner = brain.make_planner()
         self._progress = Progress()
-        self._cameras = [
-            Camera(world.model, name, *CAMERA_SIZES[name], scene=world.scene) for name in brain.cameras
-        ]
+        self._cameras = ray_cast(world, brain.cameras) if cameras is None else cameras
+        self._event: tuple[int, Callable[[], None]] | None = None
         self._controller = JointTrajectoryController(JOINT_NAMES)
         self._command: DoubleArray = world.command
         self._began = world.joints().positions
@@ -96,8 +121,15 @@ class ClosedLoop:
         """Nanoseconds since the episode began."""
         return self._steps * STEP_NS
 
+    def at(self, seconds: float, event: Callable[[], None]) -> None:
+        """Let something happen in the world, once, so many seconds after the episode began."""
+        self._event = _ns(seconds), event
+
     def step(self) -> None:
         """Advance the model, the controller and the world by one physics step."""
+        if self._event is not None and self.now >= self._event[0]:
+            self._event[1]()
+            self._event = None
         if self.now >= self._next_look:
             self._look()
         if self._thinking is not None and self.now >= self._thinking[0]:

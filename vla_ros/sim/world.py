@@ -58,6 +58,19 @@ class World:
         self.data.ctrl[:JOINTS] = clipped
         mujoco.mj_forward(self.model, self.data)
 
+    def displace(self, name: str, by: tuple[float, float]) -> None:
+        """Move the named object over the table at once, by (x, y) metres, as a hand from outside would.
+
+        Raises:
+            VlaError: no such object, or one that stands fast.
+        """
+        joint = int(self.model.body_jntadr[self._body(name)])
+        if joint < 0:
+            raise VlaError(f'object: expected one that can be moved, found {name!r}')
+        address = int(self.model.jnt_qposadr[joint])
+        self.data.qpos[address : address + 2] += by
+        mujoco.mj_forward(self.model, self.data)
+
     def step(self, command: npt.ArrayLike) -> None:
         """Advance one physics step (5 ms) with joint position targets (6,) rad, clipped to the joint ranges."""
         self.data.ctrl[:JOINTS] = np.clip(self._checked(command), self._lower, self._upper)

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from vla_ros.training.language import IGNORED, LanguageTrainer
 
-ANCHOR = 0.2
+ANCHOR = 1.0
 """Weight of -log p(chosen) a token."""
 PAIRS = 16
 """Pairs that the reference reads at a time."""

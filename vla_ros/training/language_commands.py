@@ -58,9 +58,9 @@ def cpt(
 
 def dpo(
     out: Out = WORK,
-    steps: Steps = 1000,
+    steps: Steps = 400,
     batch: Batch = 8,
-    learning_rate: Rate = 5e-5,
+    learning_rate: Rate = 5e-6,
     beta: Annotated[float, typer.Option(min=0.0, help='how dear it is to leave the reference')] = 0.1,
     pairs: Annotated[int, typer.Option(min=1, help='preference pairs')] = 8000,
 ) -> None:

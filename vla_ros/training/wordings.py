@@ -20,7 +20,7 @@ AROUND = 0.35
 """Share of sentences with words before, and with words after, what is ordered."""
 CHATTY = 0.4
 WHOLE = 0.3
-"""Share of orders that cannot be followed that come as whole sentences, if there are any, and not as a verb."""
+"""Share of orders that come as whole sentences, if there are any, and not as a verb in a frame."""
 NAMELESS = 0.25
 """Share of bowls and plates that are named without their colour, where there is no other one."""
 PRONOUN = 0.6
@@ -71,7 +71,7 @@ def sentence(
     if request.other:
         core = _other(rng, request.other, about, present)
     elif len(request.steps) == 1:
-        core = _filled(rng, _choose(rng, templates(request.steps[0].kind)), request.steps[0], present)
+        core = _filled(rng, _single(rng, request.steps[0].kind), request.steps[0], present)
     else:
         core = _combined(rng, request.steps, present)
     words = [core]
@@ -80,6 +80,11 @@ def sentence(
     if rng.random() < AROUND:
         words.append(_choose(rng, parts()['after']))
     return _typed(rng, _chatty(rng, ' '.join(words)))
+
+
+def _single(rng: np.random.Generator, kind: str) -> str:
+    whole = parts()['sentences'].get(kind, [])
+    return str(_choose(rng, whole if whole and rng.random() < WHOLE else templates(kind)))
 
 
 def _other(rng: np.random.Generator, other: str, about: str, present: Sequence[str]) -> str:

@@ -90,7 +90,10 @@ class _HalfGraph:
         if name not in self._halves:
             half = self._halves[name] = f'{name}_half'
             if name in self._weights:
-                array = numpy_helper.to_array(self._weights[name]).astype(np.float16)
+                with np.errstate(
+                    over='ignore'
+                ):  # what is too large is infinite, and found when it is compared
+                    array = numpy_helper.to_array(self._weights[name]).astype(np.float16)
                 self._graph.initializer.append(numpy_helper.from_array(array, half))
             else:
                 self._nodes.append(helper.make_node('Cast', [name], [half], to=TensorProto.FLOAT16))

@@ -29,7 +29,7 @@ def quantise(weight: FloatArray) -> tuple[npt.NDArray[np.uint8], FloatArray]:
     blocks = -(-inputs // BLOCK)
     padded = np.pad(weight, ((0, 0), (0, blocks * BLOCK - inputs))).reshape(outputs, blocks, BLOCK)
     scale = (np.abs(padded).max(-1) / LARGEST).astype(np.float32)
-    scale[scale == 0] = 1
+    scale[scale < np.finfo(np.float32).tiny] = 1  # nothing, or next to it
     return (np.rint(padded / scale[..., None]) + ZERO).astype(np.uint8), scale
 
 

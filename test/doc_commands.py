@@ -35,6 +35,11 @@ NEEDS = (
         r'vla_ros replay .*--(remap|namespace) .*',
         'a bag with other names (test/test_replay_bag.py)',
     ),
+    (
+        r'performance.md',
+        r'(cp|vla_ros) .*out/int8.*',
+        'a copy with other graphs (test/test_training_precision.py)',
+    ),
     (r'training.md', r'accelerate .*', 'GPUs'),
     (r'.*', r'vla_ros record .*', 'somebody who ends it (test/test_nodes_dataset_recorder.py)'),
     (

@@ -47,6 +47,38 @@ def test_a_missing_key_is_named(tmp_path: Path, content: dict[str, Any], key: st
         _load(tmp_path, content)
 
 
+def test_given_a_bundle_of_before_when_it_is_loaded_then_its_graphs_are_in_float32(
+    tmp_path: Path, content: dict[str, Any]
+) -> None:
+    content.pop('precision', None)
+    assert dict(_load(tmp_path, content).manifest.precision) == dict.fromkeys(
+        ('vision', 'language', 'action'), 'fp32'
+    )
+
+
+def test_given_a_precision_for_a_graph_when_it_is_written_and_read_then_it_is_the_same(
+    tmp_path: Path, content: dict[str, Any]
+) -> None:
+    content['precision'] = {'language': 'int8'}
+    manifest = _load(tmp_path, content).manifest
+    write_manifest(tmp_path, manifest)
+    again = load_bundle(tmp_path).manifest
+    assert again == manifest
+    assert (again.precision.language, again.precision.action) == ('int8', 'fp32')
+
+
+@pytest.mark.parametrize(
+    ('precision', 'key'),
+    [({'language': 'fp8'}, r'precision\.language'), ({'head': 'fp16'}, r'precision\.head')],
+)
+def test_given_a_precision_or_a_graph_that_nobody_knows_when_loaded_then_it_is_refused(
+    tmp_path: Path, content: dict[str, Any], precision: dict[str, str], key: str
+) -> None:
+    content['precision'] = precision
+    with pytest.raises(VlaError, match=key):
+        _load(tmp_path, content)
+
+
 def test_an_unknown_key_is_named(tmp_path: Path, content: dict[str, Any]) -> None:
     content['robot']['colour'] = 'orange'
     with pytest.raises(VlaError, match=r'robot\.colour'):

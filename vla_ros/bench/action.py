@@ -15,7 +15,7 @@ from vla_ros.action.noise import noise
 from vla_ros.bench.figures import Contender, figure, interleaved, ratio, timed
 from vla_ros.bench.peers import COMPILE, TORCH, peer
 from vla_ros.bench.section import Request, Section
-from vla_ros.bench.work import flow_products, work_of
+from vla_ros.bench.work import WEIGHT_BYTES, flow_products, work_of
 from vla_ros.bundle import Bundle, load_bundle
 from vla_ros.types import JointSample, Thought, VisualTokens, VlaError
 
@@ -55,7 +55,7 @@ def action_section(request: Request) -> Section:
         if config.is_file():
             sizes = json.loads(config.read_text(encoding='utf-8'))
             products = flow_products(sizes, bundle.manifest.thought.rows)
-            work = work_of(products, 0)
+            work = work_of(products, 0, WEIGHT_BYTES[bundle.manifest.precision.action])
             contenders[PRODUCTS] = stack.enter_context(
                 peer(PRODUCTS, 'peer_limits', 'products', json.dumps(products))
             )

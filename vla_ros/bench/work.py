@@ -6,8 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from vla_ros.manifest import Precision
+
 Product = tuple[int, int, int, int]
 """A matrix product of (rows, inner) with (inner, columns), and how often it is made."""
+WEIGHT_BYTES: Mapping[Precision, int] = {'fp32': 4, 'fp16': 2, 'int8': 1}
+"""Of a number, without the scales of blocks."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vla_ros.fixed_run import zeros_for
 from vla_ros.manifest import ReasoningSpec
 from vla_ros.runtime import device_of
 from vla_ros.types import FloatArray, IndexArray, VlaError
@@ -32,12 +33,13 @@ class SharedCache:
         for output in (self.answer, 'hidden'):
             self._binding.bind_output(output)
         device = device_of(session)
-        shapes = {value.name: value.shape for value in session.get_inputs()}
+        wanted = {value.name: value for value in session.get_inputs()}
         expected = [1, spec.heads, spec.context + 1, spec.head_width]
         for name in (f'{part}_{layer}' for layer in range(spec.layers) for part in ('key', 'value')):
-            if shapes.get(name) != expected:
-                raise VlaError(f'language.onnx, {name}: expected shape {expected}, found {shapes.get(name)}')
-            buffer = OrtValue.ortvalue_from_numpy(np.zeros(expected, np.float32), device, 0)
+            found = wanted[name].shape if name in wanted else None
+            if found != expected:
+                raise VlaError(f'language.onnx, {name}: expected shape {expected}, found {found}')
+            buffer = OrtValue.ortvalue_from_numpy(zeros_for(wanted[name]), device, 0)
             self._binding.bind_ortvalue_input(name, buffer)
             self._binding.bind_ortvalue_output(f'new_{name}', buffer)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ from vla_ros.sim.model import JOINT_NAMES, REST_POSE
 from vla_ros.training import action, conversations, export, requests, stages, tokens_stage, vision
 from vla_ros.training.action import Statistics
 from vla_ros.training.labels import KINDS
+from vla_ros.training.precision import chosen
 from vla_ros.training.snapshots import CAMERAS
 from vla_ros.types import VlaError
 
@@ -30,6 +32,8 @@ FILES = {
 TOKENS = 'tokens.onnx'
 """Generation 1 of System 1, where it was trained."""
 MAX_NEW_TOKENS = 96
+DIFFERENCE, RELATIVE_DIFFERENCE = 'onnx_difference', 'onnx_relative_difference'
+"""Metrics: how far each graph is from PyTorch; relative below float32."""
 
 
 def assemble(out: Path, folder: Path, name: str) -> Manifest:
@@ -125,7 +129,7 @@ def assemble(out: Path, folder: Path, name: str) -> Manifest:
                 'data': f'simulated SO-101 tabletop, seeds below 1000000; objects: {", ".join(KINDS)}',
                 'tasks': [*requests.SINGLE, requests.TWO_STEPS],
             },
-            'metrics': {**metrics, 'onnx_difference': parity},
+            'metrics': {**metrics, DIFFERENCE: parity},
         }
     )
     write_manifest(folder, manifest)
@@ -148,13 +152,20 @@ def _require_current(out: Path, generation_1: tokens_stage.Generation1, moments:
         )
 
 
-def renew_graphs(folder: Path, flow_steps: int | None = None) -> dict[str, float]:
+def renew_graphs(
+    folder: Path,
+    flow_steps: int | None = None,
+    precision: str | None = None,
+    graphs_in_it: Sequence[str] = (),
+) -> dict[str, dict[str, float]]:
     """Write a bundle's graphs anew from its checkpoints: the same weights, as this version runs them.
 
-    ``flow_steps`` are Euler steps from noise to chunk; without, as many as the manifest says. Returns the largest
-    differences from PyTorch. All graphs are written before the first one is replaced.
+    ``flow_steps`` are Euler steps from noise to chunk; for ``precision`` and ``graphs_in_it`` see ``chosen``. What is
+    not given is as the manifest says. Returns the differences from PyTorch, by metric: the largest ones of graphs in
+    float32, relative ones of the others. All graphs are written before the first one is replaced.
     """
     manifest = load_bundle(folder).manifest
+    kinds = manifest.precision if precision is None else chosen(manifest.precision, precision, graphs_in_it)
     flow = manifest.flow.model_copy(update={'steps': flow_steps or manifest.flow.steps})
     llava, (head, _) = stages.load_llava(folder), stages.load_action(folder)
     head.config = replace(head.config, steps=flow.steps)
@@ -162,10 +173,10 @@ def renew_graphs(folder: Path, flow_steps: int | None = None) -> dict[str, float
     with TemporaryDirectory(dir=folder) as work:
         graphs = {key: Path(work) / FILES[key] for key in ('vision', 'language', 'action')}
         parity = {
-            'vision': export.export_vision(eyes, graphs['vision'], len(manifest.cameras)),
-            'language': export.export_language(llava, graphs['language']),
+            'vision': export.export_vision(eyes, graphs['vision'], len(manifest.cameras), kinds.vision),
+            'language': export.export_language(llava, graphs['language'], kinds.language),
             'action': export.export_action(
-                head, graphs['action'], manifest.tokens.rows, manifest.thought.rows
+                head, graphs['action'], manifest.tokens.rows, manifest.thought.rows, kinds.action
             ),
         }
         for key, path in graphs.items():
@@ -174,9 +185,17 @@ def renew_graphs(folder: Path, flow_steps: int | None = None) -> dict[str, float
         key: FileSpec(path=spec.path, sha256=sha256(folder / spec.path))
         for key, spec in manifest.files.items()
     }
-    metrics = {**manifest.metrics, 'onnx_difference': parity}
-    write_manifest(folder, manifest.model_copy(update={'files': files, 'metrics': metrics, 'flow': flow}))
-    return parity
+    found: dict[str, dict[str, float]] = {}
+    for key, difference in parity.items():
+        metric = DIFFERENCE if getattr(kinds, key) == 'fp32' else RELATIVE_DIFFERENCE
+        found.setdefault(metric, {})[key] = difference
+    before = {
+        key: value for key, value in manifest.metrics.items() if key not in (DIFFERENCE, RELATIVE_DIFFERENCE)
+    }
+    metrics = {**before, **found}
+    changed = {'files': files, 'metrics': metrics, 'flow': flow, 'precision': kinds}
+    write_manifest(folder, manifest.model_copy(update=changed))
+    return found
 
 
 def _velocity(moments: Statistics) -> dict[str, list[float]] | None:

@@ -160,11 +160,25 @@ def card(
     typer.echo(str(write_card(out, folder, results or ())))
 
 
-def graphs(folder: Bundle = BUNDLE, flow_steps: FlowSteps = None) -> None:
+def graphs(
+    folder: Bundle = BUNDLE,
+    flow_steps: FlowSteps = None,
+    precision: Annotated[
+        str | None, typer.Option(help='fp32, fp16 for GPUs, int8 for CPUs; as before, if not given')
+    ] = None,
+    graph: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='of vision, language, action: only this one changes its precision; may be repeated'
+        ),
+    ] = None,
+) -> None:
     """Write a bundle's ONNX graphs anew from its checkpoints, as this version exports them; nothing is trained."""
     from vla_ros.training import assemble
 
-    show({'onnx_difference': assemble.renew_graphs(folder, flow_steps)})
+    if graph and precision is None:
+        raise VlaError('--graph says which graphs get another --precision; name that')
+    show(assemble.renew_graphs(folder, flow_steps, precision, graph or ()))
 
 
 def everything(out: Out = WORK, folder: Bundle = BUNDLE, workers: Workers = 2) -> None:

@@ -13,10 +13,13 @@ import torch
 from torch import Tensor, nn
 from transformers import LlavaForConditionalGeneration, SiglipVisionModel
 
+from vla_ros.fixed_run import zeros_for
+from vla_ros.manifest import Precision
 from vla_ros.runtime import open_session
 from vla_ros.training.decoder import CachedDecoder, empty_cache
 from vla_ros.training.flow import FlowHead, integrate
 from vla_ros.training.flow_graph import write_flow
+from vla_ros.training.precision import lower, relative_difference
 from vla_ros.training.shared_cache import write_shared_cache
 from vla_ros.training.token_decoder import TokenDecoder
 from vla_ros.training.token_model import TokenModel
@@ -27,8 +30,8 @@ OPSET = 18
 TOLERANCE, ACTION_TOLERANCE = 1e-4, 1e-5
 
 
-def export_vision(model: SiglipVisionModel, path: Path, cameras: int) -> float:
-    """``images`` (cameras, h, w, 3) uint8 to ``features`` (cameras, tokens, width). Returns the largest difference.
+def export_vision(model: SiglipVisionModel, path: Path, cameras: int, precision: Precision = 'fp32') -> float:
+    """``images`` (cameras, h, w, 3) uint8 to ``features`` (cameras, tokens, width). Returns the difference.
 
     Normalising the pixels is linear, and so is the first layer: it is in its weights, and costs nothing.
     """
@@ -54,17 +57,19 @@ def export_vision(model: SiglipVisionModel, path: Path, cameras: int) -> float:
     model.eval()
     with torch.no_grad():
         _export(Features(), {'images': images}, ['features'], path)
+        lower(path, precision)
         (found,) = open_session(path).run(None, {'images': images.numpy()})
-        return _largest(path, [(whole(images).numpy(), found)])
+        return _difference(path, [(whole(images).numpy(), found)], TOLERANCE, precision)
 
 
 @torch.no_grad()
-def export_language(model: LlavaForConditionalGeneration, path: Path) -> float:
-    """Reading and writing in one graph, see ``write_shared_cache``. Returns the largest difference of what it says.
+def export_language(model: LlavaForConditionalGeneration, path: Path, precision: Precision = 'fp32') -> float:
+    """Reading and writing in one graph, see ``write_shared_cache``. Returns the difference of what it says.
 
     A question and a guess behind it, in one pass and in two: as ``CachedDecoder`` reads them at once.
     """
     write_shared_cache(model, path)
+    lower(path, precision)
     decoder = CachedDecoder(model.eval())
     visual = torch.randn(model.config.image_seq_length, model.config.vision_config.hidden_size)
     ids = torch.arange(16) + 8
@@ -72,9 +77,7 @@ def export_language(model: LlavaForConditionalGeneration, path: Path) -> float:
     wanted = {'hidden': hidden.numpy(), 'logits': logits.numpy()}
     session = open_session(path)
     names = [value.name for value in session.get_outputs()]
-    cache = {
-        v.name: np.zeros(v.shape, np.float32) for v in session.get_inputs() if v.name[:3] in ('key', 'val')
-    }
+    cache = {v.name: zeros_for(v) for v in session.get_inputs() if v.name[:3] in ('key', 'val')}
     found: list[dict[str, Any]] = []
     for rows, text, past in ((visual, ids, 0), (visual, ids[:8], 0), (visual[:0], ids[8:], len(visual) + 8)):
         values = {'visual': rows.numpy(), 'ids': text.numpy(), 'past': np.array(past, np.int32)}
@@ -83,10 +86,12 @@ def export_language(model: LlavaForConditionalGeneration, path: Path) -> float:
         cache = {name: found[-1][f'new_{name}'] for name in cache}
     at_once, first, then = found
     in_two = np.concatenate([first['hidden'], then['hidden']])
-    return _largest(
+    return _difference(
         path,
         [(wanted['hidden'], at_once['hidden']), (wanted['hidden'], in_two)]
         + [(wanted['logits'], part['logits'][-1]) for part in (at_once, then)],
+        TOLERANCE,
+        precision,
     )
 
 
@@ -108,11 +113,13 @@ def export_tokens(model: LlavaForConditionalGeneration, tokens: TokenModel, path
     _, cache = decoder(**example)
     nothing = {name: example[name][:0] for name in ('visual', 'thought', 'state')}
     next_token = {**nothing, 'ids': example['ids'][:1], 'cache': cache}
-    return max(difference, _largest(path, _said(decoder, next_token, path)))
+    return max(difference, _difference(path, _said(decoder, next_token, path)))
 
 
 @torch.no_grad()
-def export_action(head: FlowHead, path: Path, tokens: int, thought_rows: int) -> float:
+def export_action(
+    head: FlowHead, path: Path, tokens: int, thought_rows: int, precision: Precision = 'fp32'
+) -> float:
     """The whole Euler loop; see ``integrate`` for inputs and output ``actions`` (1, horizon, joints).
 
     Compared with and without a clean prefix, with whole and with padded thoughts.
@@ -121,6 +128,7 @@ def export_action(head: FlowHead, path: Path, tokens: int, thought_rows: int) ->
     if tokens != config.tokens:
         raise ValueError(f'tokens: expected {config.tokens}, found {tokens}')
     write_flow(head.eval(), path, thought_rows)
+    lower(path, precision)
     session, pairs = open_session(path), []
     for rows, clean in ((thought_rows // 2, config.prefix // 2), (thought_rows, 0)):
         thought = torch.randn(1, thought_rows, config.thought_width)
@@ -135,7 +143,7 @@ def export_action(head: FlowHead, path: Path, tokens: int, thought_rows: int) ->
         }
         (found,) = session.run(None, {name: value.numpy() for name, value in example.items()})
         pairs.append((integrate(head, **example).numpy(), found))
-    return _largest(path, pairs, ACTION_TOLERANCE)
+    return _difference(path, pairs, ACTION_TOLERANCE, precision)
 
 
 @torch.no_grad()
@@ -148,7 +156,7 @@ def export_compared(
 ) -> float:
     """Export, and return the largest difference from PyTorch; VlaError if it is not below TOLERANCE."""
     _export(model, example, outputs, path, dynamic)
-    return _largest(path, _said(model, example, path))
+    return _difference(path, _said(model, example, path))
 
 
 def _said(model: nn.Module, example: Mapping[str, Tensor], path: Path) -> list[tuple[Any, Any]]:
@@ -181,8 +189,15 @@ def _export(
         )
 
 
-def _largest(path: Path, pairs: Sequence[tuple[Any, Any]], tolerance: float = TOLERANCE) -> float:
-    """The largest difference of what PyTorch and the graph say; VlaError if it is too large."""
+def _difference(
+    path: Path,
+    pairs: Sequence[tuple[Any, Any]],
+    tolerance: float = TOLERANCE,
+    precision: Precision = 'fp32',
+) -> float:
+    """The largest difference of what PyTorch and the graph say, below fp32 a relative one; VlaError if too large."""
+    if precision != 'fp32':
+        return relative_difference(path, pairs, precision)
     difference = max(float(np.abs(a - b).max()) for a, b in pairs)
     if not difference < tolerance:
         raise VlaError(f'{path}: expected a difference from PyTorch below {tolerance}, found {difference}')

@@ -39,6 +39,7 @@ def manifest_table(bundle: Bundle) -> Table:
         ),
         ('flow', f'{manifest.flow.steps} Euler steps, time as in {manifest.flow.convention}'),
     ]
+    rows.append(('precision', ', '.join(f'{graph} {kind}' for graph, kind in manifest.precision)))
     words = manifest.action_tokens
     if words is not None:
         rows.append(

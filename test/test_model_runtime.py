@@ -14,10 +14,11 @@ from vla_ros.bundle import load_bundle
 from vla_ros.perception.encoder import Encoder
 from vla_ros.reasoning.onnx_reasoner import OnnxReasoner
 from vla_ros.runtime import open_session
-from vla_ros.types import Frame, JointSample, Thought, Verdict, VisualTokens, VlaError
+from vla_ros.types import Frame, JointSample, Situation, Thought, Verdict, VisualTokens, VlaError
 
 BUNDLE = load_bundle(Path(__file__).parent.parent / 'models' / 'tabletop')
 STAMP = 1_700_000_000_123_456_789
+OPEN = Situation('open')
 
 
 @pytest.fixture(scope='module')
@@ -62,7 +63,7 @@ def test_the_same_image_and_words_give_the_same_tokens_thought_and_chunk_bit_for
 ) -> None:
     def once() -> tuple[str, bytes, bytes]:
         seen = Encoder(BUNDLE).encode(frames)
-        decision, thought = OnnxReasoner(BUNDLE).think(seen, 'touch the red cube')
+        decision, thought = OnnxReasoner(BUNDLE).think(seen, 'touch the red cube', situation=OPEN)
         rows = thought.rows if len(thought.rows) else np.ones((1, BUNDLE.manifest.thought.width), np.float32)
         policy = FlowPolicy(BUNDLE)
         chunk = policy.act(
@@ -75,7 +76,7 @@ def test_the_same_image_and_words_give_the_same_tokens_thought_and_chunk_bit_for
 
 def test_the_trace_grows_token_by_token_and_ends_as_the_decision_has_it(tokens: VisualTokens) -> None:
     written: list[str] = []
-    decision, thought = OnnxReasoner(BUNDLE).think(tokens, 'touch the red cube', written.append)
+    decision, thought = OnnxReasoner(BUNDLE).think(tokens, 'touch the red cube', written.append, OPEN)
     assert len(written) > 10
     for shorter, longer in zip(written, written[1:]):
         assert longer.startswith(shorter)
@@ -88,7 +89,7 @@ def test_the_trace_grows_token_by_token_and_ends_as_the_decision_has_it(tokens: 
 def test_an_instruction_without_words_is_refused_in_a_decision_about_it(
     tokens: VisualTokens, words: str
 ) -> None:
-    decision, thought = OnnxReasoner(BUNDLE).think(tokens, words)
+    decision, thought = OnnxReasoner(BUNDLE).think(tokens, words, situation=OPEN)
     assert decision.verdict is Verdict.REFUSED
     assert decision.instruction == words
     assert thought.holds_still
@@ -96,7 +97,7 @@ def test_an_instruction_without_words_is_refused_in_a_decision_about_it(
 
 def test_an_instruction_that_does_not_fit_the_context_is_refused_with_a_reason(tokens: VisualTokens) -> None:
     with pytest.raises(VlaError, match='instruction: expected at most .* tokens'):
-        OnnxReasoner(BUNDLE).think(tokens, 'touch the red cube and ' * 100)
+        OnnxReasoner(BUNDLE).think(tokens, 'touch the red cube and ' * 100, situation=OPEN)
 
 
 def test_other_noise_gives_another_chunk_but_the_same_place_to_start(tokens: VisualTokens) -> None:

@@ -21,7 +21,7 @@ from vla_ros.reasoning import onnx_reasoner
 from vla_ros.reasoning.onnx_reasoner import OnnxReasoner
 from vla_ros.reasoning.prompt import ASSISTANT, USER, plain, prompt
 from vla_ros.reasoning.trace import ANSWER, END_ANSWER, END_THINK, THINK, Request, Sighting, read, write
-from vla_ros.types import Subtask, Verdict, VisualTokens
+from vla_ros.types import Situation, Subtask, Verdict, VisualTokens
 
 BUNDLE = load_bundle(Path(__file__).parent.parent / 'models' / 'tabletop')
 MANIFEST = BUNDLE.manifest
@@ -189,7 +189,7 @@ def test_given_a_model_that_writes_a_trace_a_thought_comes_of_it_exactly_if_it_n
     assume(len(ids) <= MANIFEST.reasoning.max_new_tokens)
     SESSION.ids = iter(ids)
 
-    decision, thought = reasoner.think(TOKENS, 'touch it')
+    decision, thought = reasoner.think(TOKENS, 'touch it', situation=Situation('open'))
 
     assert (len(thought.rows) > 0) == (decision.verdict is Verdict.GO) == names_a_place(text)
 
@@ -209,7 +209,7 @@ def test_given_a_model_that_writes_anything_at_all_no_thought_comes_of_what_is_n
 ) -> None:
     SESSION.ids = iter(ids)
 
-    decision, thought = reasoner.think(TOKENS, 'touch it')
+    decision, thought = reasoner.think(TOKENS, 'touch it', situation=Situation('open'))
 
     assert thought.holds_still or names_a_place(decision.trace)
     assert len(thought.rows) <= MANIFEST.thought.rows

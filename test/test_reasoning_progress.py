@@ -112,7 +112,7 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Silent:
 
 def test_a_model_that_wants_to_know_of_the_hand_is_told_and_another_is_not(silent: Silent) -> None:
     situation = Situation('between', 1, (0.5, 0.5))
-    told, untold = OnnxReasoner(changed('reasoning', hand=HAND)), OnnxReasoner(SHIPPED)
+    told, untold = (OnnxReasoner(changed('reasoning', hand=hand)) for hand in (HAND, None))
     lengths = []
     for reasoner, given_situation in ((untold, None), (untold, situation), (told, situation)):
         silent.given.clear()
@@ -135,9 +135,9 @@ def test_a_policy_with_statistics_of_velocities_is_told_them_behind_the_position
     runs: list[Still] = []
     monkeypatch.setattr(flow, 'FixedRun', lambda session: runs.append(Still(session)) or runs[-1])
 
-    for count, bundle in ((joints, SHIPPED), (2 * joints, changed('normalisation', velocity=velocity))):
+    for count, told in ((joints, None), (2 * joints, velocity)):
         monkeypatch.setattr(Still, 'state', count)
-        FlowPolicy(bundle).act(TOKENS, thought, sample, noise)
+        FlowPolicy(changed('normalisation', velocity=told)).act(TOKENS, thought, sample, noise)
 
     np.testing.assert_allclose(runs[0].inputs['state'], np.zeros((1, joints)), atol=1e-6)
     np.testing.assert_allclose(runs[1].inputs['state'], [[0.0] * joints + [2.0] * joints], atol=1e-6)

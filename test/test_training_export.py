@@ -24,7 +24,7 @@ from vla_ros.runtime import open_session  # noqa: E402
 from vla_ros.training.assemble import renew_graphs  # noqa: E402
 from vla_ros.training.export import export_action, export_vision  # noqa: E402
 from vla_ros.training.flow import FlowConfig, FlowHead  # noqa: E402
-from vla_ros.types import Frame, JointSample, Thought, VisualTokens, VlaError  # noqa: E402
+from vla_ros.types import Frame, JointSample, Situation, Thought, VisualTokens, VlaError  # noqa: E402
 
 SHIPPED = Path(__file__).parent.parent / 'models' / 'tabletop'
 SMALL = {'tokens': 10, 'token_width': 16, 'thought_width': 12, 'width': 24, 'heads': 2}
@@ -99,7 +99,10 @@ def test_a_bundle_with_graphs_written_anew_sees_thinks_and_acts_as_before(tmp_pa
     ]
     seen = Encoder(before).encode(frames)
     np.testing.assert_allclose(Encoder(after).encode(frames).rows, seen.rows, atol=1e-4)
-    traces = [OnnxReasoner(b).think(seen, 'touch the red cube')[0].trace for b in (before, after)]
+    traces = [
+        OnnxReasoner(b).think(seen, 'touch the red cube', situation=Situation('open'))[0].trace
+        for b in (before, after)
+    ]
     assert traces[0] == traces[1]
     joints = np.array(before.manifest.robot.rest)
     thought = Thought(1, draw.standard_normal((3, before.manifest.thought.width), np.float32))

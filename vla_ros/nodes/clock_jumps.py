@@ -11,7 +11,7 @@ from rclpy.node import Node
 from vla_ros.types import NANOSECONDS
 
 
-def on_jump(node: Node, act: Callable[[], object], forward: float | None = None) -> JumpHandle:
+def on_jump(node: Node, act: Callable[[], None], forward: float | None = None) -> JumpHandle:
     """Call ``act`` when the node's clock goes back, becomes another one, or goes on by ``forward`` seconds at once.
 
     ``act`` must do no more than leave a mark: the clock is locked then. The handle is to be kept.

@@ -27,7 +27,6 @@ from vla_ros.nodes import qos
 from vla_ros.nodes.action_settings import SETTINGS, planner_settings, values_in_force
 from vla_ros.nodes.bond import Life
 from vla_ros.nodes.clock_jumps import on_jump
-from vla_ros.nodes.hops import mark
 from vla_ros.nodes.image_messages import matrix_from_message
 from vla_ros.nodes.joint_messages import joints_from_message
 from vla_ros.nodes.lifecycle import VlaNode
@@ -92,10 +91,10 @@ class ActionNode(VlaNode):
         hops = ('tokens to action', 'thought to action')
         if self._remote is None:
             self._eyes, self._seen = None, 'tokens'
-            self.listen(Image, 'perception/tokens', self._on_tokens, qos.STREAM_IN, 'bad_tokens', hops[0])
+            self.listen(Image, 'perception/tokens', self._on_tokens, qos.STREAM_IN, 'bad_tokens', hop=hops[0])
         else:
             self._eyes, self._seen = Eyes(self, self._manifest, self._remote, self._on_pictures), 'pictures'
-        self.listen(Image, 'reasoning/thought', self._on_thought, qos.THOUGHT, 'bad_thought', hops[1])
+        self.listen(Image, 'reasoning/thought', self._on_thought, qos.THOUGHT, 'bad_thought', hop=hops[1])
         self.listen(JointState, 'joint_states', self._on_joints, qos.JOINT_STATES_IN, 'bad_joint_states')
         self._timed = TimedPlanning(policy, self.hops, self._seen)
         self._planner = Planner(self._timed, self._chunk, limits, self._planner_settings())
@@ -182,7 +181,7 @@ class ActionNode(VlaNode):
 
     def _see(self, sight: Sight, pictures: Mapping[str, npt.NDArray[Any]]) -> None:
         """Plan with what is seen, if it is time; ``pictures`` is the same by camera."""
-        heard = mark()
+        heard = self.hops.mark()
         self.health.tick(self._seen, self.age(sight.stamp))
         if self._shows_the_past(sight.stamp, pictures):
             return

@@ -114,6 +114,7 @@ class VlaNode(LifecycleNode):
         callback: Callable[[Any], None],
         profile: QoSProfile,
         reason: str,
+        *,
         hop: str = '',
     ) -> Subscription:
         """Subscribe while set up, hear while active; a VlaError is a refusal counted under ``reason``.

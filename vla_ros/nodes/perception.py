@@ -16,7 +16,6 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from vla_ros.bundle import Bundle
 from vla_ros.nodes import qos
-from vla_ros.nodes.hops import mark
 from vla_ros.nodes.image_messages import (
     camera_model_from_message,
     image_from_compressed,
@@ -186,7 +185,7 @@ class PerceptionNode(VlaNode):
             self._rectifiers[camera] = Rectifier(model)
 
     def _on_image(self, camera: str, message: Any) -> None:
-        stamp, received = nanoseconds(message.header.stamp), mark()
+        stamp, received = nanoseconds(message.header.stamp), self.hops.mark()
         self.hops.since_stamp('camera to frame', stamp)
         self.health.tick(f'camera {camera}', self.age(stamp))
         settings = IntakeSettings(*(self.setting(name) for name in ('rate', 'slop', 'max_frame_age')))

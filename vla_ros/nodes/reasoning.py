@@ -18,7 +18,6 @@ from vla_ros.action.guard import GuardSettings
 from vla_ros.manifest import HandSpec
 from vla_ros.nodes import qos
 from vla_ros.nodes.backends import BACKEND_SETTINGS, make_reasoner
-from vla_ros.nodes.hops import mark
 from vla_ros.nodes.illustration import Illustration
 from vla_ros.nodes.image_messages import matrix_from_message, matrix_message
 from vla_ros.nodes.joint_messages import joints_from_message
@@ -119,7 +118,7 @@ class ReasoningNode(VlaNode):
         self._decisions = self.speak(DiagnosticArray, 'reasoning/decision', qos.LATCHED)
         self._thoughts = self.speak(Image, 'reasoning/thought', qos.THOUGHT)
         hop = 'tokens to reasoning'
-        self.listen(Image, 'perception/tokens', self._on_tokens, qos.STREAM_IN, 'bad_tokens', hop)
+        self.listen(Image, 'perception/tokens', self._on_tokens, qos.STREAM_IN, 'bad_tokens', hop=hop)
         self._hand = self._manifest.reasoning.hand
         if self._hand is not None:
             self.listen(JointState, 'joint_states', self._on_joints, qos.JOINT_STATES_IN, 'bad_joint_states')
@@ -202,7 +201,7 @@ class ReasoningNode(VlaNode):
             return
         self._gate.rate = self.setting('rate')
         if self._gate.admits(tokens.stamp):
-            worker.submit(_Question(order, tokens, self._progress, mark()))
+            worker.submit(_Question(order, tokens, self._progress, self.hops.mark()))
 
     def _think(self, question: _Question) -> None:
         """In the worker: one chain of thought, published token by token."""
@@ -229,7 +228,7 @@ class ReasoningNode(VlaNode):
             words = str(error) if isinstance(error, VlaError) else 'reasoning failed'
             decision = Decision(Verdict.REFUSED, words, question.order.words, '')
             rows = self._no_rows()
-        self._answer(question, decision, rows, begun, mark())
+        self._answer(question, decision, rows, begun, self.hops.mark())
 
     def _situation(self, hand: HandSpec, progress: Progress) -> Situation:
         """What the robot feels and remembers now; VlaError without fresh joint states."""

@@ -8,7 +8,7 @@ from rclpy.publisher import Publisher
 
 from vla_ros.action.planner import Policy
 from vla_ros.action.stitch import ExecutingPlan
-from vla_ros.nodes.hops import Hops, mark
+from vla_ros.nodes.hops import Hops
 from vla_ros.nodes.joint_messages import trajectory_message
 from vla_ros.types import ActionChunk, DoubleArray, FloatArray, JointSample, Sight, Thought
 
@@ -23,7 +23,7 @@ class TimedPlanning:
     def __init__(self, policy: Policy, hops: Hops, seen: str) -> None:
         self._policy, self._hops, self._waiting = policy, hops, f'{seen} to planning'
         self._thought: int | None = None
-        self._answered = mark()
+        self._answered = hops.mark()
 
     @property
     def providers(self) -> Sequence[str]:
@@ -43,14 +43,14 @@ class TimedPlanning:
         prefix: DoubleArray | None = None,
     ) -> ActionChunk:
         """As the policy."""
-        begun = mark()
+        begun = self._hops.mark()
         chunk = self._policy.act(tokens, thought, joints, noise, prefix)
         self._answered = self._hops.since('inference', begun)
         return chunk
 
     def hear_thought(self, thought: Thought) -> None:
         """A thought waits now for the first plan with it, unless there can be none."""
-        self._thought = None if thought.holds_still else mark()
+        self._thought = None if thought.holds_still else self._hops.mark()
 
     def begin(self, heard: int) -> int:
         """A plan is begun with what was heard at a mark; the mark of now."""
@@ -61,6 +61,6 @@ class TimedPlanning:
 
     def send(self, topic: Publisher, plan: ExecutingPlan) -> None:
         """Publish a plan; one without chunks is a brake, which answers no policy."""
-        shaped = self._hops.since('shaping', self._answered) if plan.chunks else mark()
+        shaped = self._hops.since('shaping', self._answered) if plan.chunks else self._hops.mark()
         topic.publish(trajectory_message(plan.trajectory, plan.stamp))
         self._hops.since('shaping to trajectory', shaped)

@@ -225,7 +225,7 @@ def test_parameters_are_live_within_their_range_or_read_only(graph, bundle, name
 
 
 def test_diagnostics_tell_rates_latencies_and_providers(graph, bundle) -> None:
-    _, tokens = start(graph, bundle)
+    _, tokens = start(graph, bundle, max_frame_age=60.0)
     begin = graph.now() - 100 * MILLISECOND
     for i in range(3):
         for camera in CAMERAS:

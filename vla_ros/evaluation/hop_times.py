@@ -153,7 +153,7 @@ def _shown(bag: Bag, data: bytes) -> int:
     return int(tick.sec) * NANOSECONDS + int(tick.nanosec)
 
 
-def _states(message: Any) -> dict[str, Mapping[str, str]]:
+def _states(message: Any) -> dict[str, dict[str, str]]:
     """What nodes of the package say of themselves, by their names."""
     found = {}
     for status in message.status:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 
 from vla_ros.bundle import write_manifest
+from vla_ros.diagnostics import latency_told
+from vla_ros.hops import HOPS
 from vla_ros.manifest import Manifest
 from vla_ros.nodes import qos
 from vla_ros.nodes.executor import spinning
@@ -142,6 +144,16 @@ def eventually(condition: Callable[[], Any]) -> bool:
 def refusals(node: VlaNode) -> dict[str, int]:
     """What a node has refused so far, by reason."""
     return node.health.refusals()
+
+
+def hops_of(node: str) -> set[str]:
+    """Names of the hops that a node times, but for those of a served policy."""
+    return {hop.name for hop in HOPS if hop.node == node and 'pictures' not in hop.name}
+
+
+def hops_told(values: Mapping[str, str], node: str) -> set[str]:
+    """Names of a node's hops among the values of its status."""
+    return {hop.name for hop in HOPS if hop.node == node and latency_told(values, hop.name) is not None}
 
 
 def write_bundle(folder: Path, joints: Sequence[str] = JOINTS, hand: str = '') -> Path:

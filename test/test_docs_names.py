@@ -111,8 +111,8 @@ def counted_reasons() -> set[str]:
 def shown_values() -> set[str]:
     """The keys of /diagnostics as regular expressions."""
 
-    def of(method: str, *endings: str) -> set[str]:
-        found = {p for call in calls(method) if call.args for p in patterns(call.args[0], {})}
+    def of(methods: str, *endings: str) -> set[str]:
+        found = {p for call in calls(*methods.split()) if call.args for p in patterns(call.args[0], {})}
         return {f'{p}{re.escape(ending)}' for p in found for ending in endings}
 
     (stamps,) = [
@@ -128,7 +128,7 @@ def shown_values() -> set[str]:
         *of('note_age', ' age [s]'),
         *(rf'{age} age \[s\]' for age in ages),
         *of('tick', ' rate [Hz]'),
-        *of('latency', ' p50 [ms]', ' p99 [ms]', ' count'),
+        *of('latency since since_stamp since_sent', ' p50 [ms]', ' p99 [ms]', ' count'),
     }
 
 

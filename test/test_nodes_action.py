@@ -13,7 +13,7 @@ import yaml
 pytest.importorskip('rclpy')
 
 from lifecycle_msgs.srv import ChangeState
-from node_graph import JOINTS, Ear, Graph, eventually, refusals, rows, write_bundle
+from node_graph import JOINTS, Ear, Graph, eventually, hops_of, hops_told, refusals, rows, write_bundle
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
 from std_srvs.srv import SetBool, Trigger
@@ -277,3 +277,7 @@ def test_diagnostics_tell_the_switches_ages_and_latency_from_camera_to_plan(grap
     assert float(values['camera to trajectory p99 [ms]']) == 0, 'time stands still'
     assert float(values['planning p50 [ms]']) > 0, 'but not on the wall'
     assert values['tokens age [s]'] == '0.000'
+    assert hops_told(values, 'action') == hops_of('action')
+    assert values['inference count'] == values['shaping count'] == values['thought to planning count'] == '1'
+    parts = sum(float(values[f'{hop} p50 [ms]']) for hop in ('inference', 'shaping', 'shaping to trajectory'))
+    assert parts <= float(values['planning p50 [ms]']) + 0.02, 'they are parts of it, rounded'

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip('rclpy')
 
 from lifecycle_msgs.srv import ChangeState
-from node_graph import Ear, Graph, eventually, refusals, write_bundle
+from node_graph import Ear, Graph, eventually, hops_of, hops_told, refusals, write_bundle
 from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.msg import ParameterValue
 from rcl_interfaces.srv import SetParameters
@@ -225,7 +225,7 @@ def test_parameters_are_live_within_their_range_or_read_only(graph, bundle, name
 
 
 def test_diagnostics_tell_rates_latencies_and_providers(graph, bundle) -> None:
-    _, tokens = start(graph, bundle)
+    _, tokens = start(graph, bundle, max_frame_age=60.0)
     begin = graph.now() - 100 * MILLISECOND
     for i in range(3):
         for camera in CAMERAS:
@@ -240,3 +240,7 @@ def test_diagnostics_tell_rates_latencies_and_providers(graph, bundle) -> None:
     assert values['execution providers'] == 'CPUExecutionProvider'
     assert float(values['camera to tokens p99 [ms]']) >= float(values['camera to tokens p50 [ms]']) > 0
     assert float(values['tokens rate [Hz]']) > 0
+    assert hops_told(values, 'perception') == hops_of('perception')
+    assert values['camera to frame count'] == values['image to perception count'] == '6', 'frames'
+    assert values['frame to encode count'] == '3', 'sets of frames'
+    assert float(values['camera to frame p50 [ms]']) >= 60, 'frames came 100 to 60 ms after their stamps'

@@ -13,7 +13,7 @@ pytest.importorskip('rclpy')
 pytest.importorskip('msgpack')
 pytest.importorskip('zmq')
 
-from node_graph import JOINTS, Ear, Graph, eventually, refusals, rows, write_bundle
+from node_graph import JOINTS, Ear, Graph, eventually, hops_told, refusals, rows, write_bundle
 from policy_servers import HANG, OpenPiServer, openpi_bytes
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
@@ -115,6 +115,9 @@ def test_given_a_served_policy_when_it_sees_then_the_arm_moves_as_it_says(
     reached = np.max([point.positions for point in plan.points], axis=0)
     assert (reached > 0.3 * FORWARD[-1]).all()
     assert not any(plan.points[-1].velocities)
+    times = bench.node.health.report().values
+    assert {'pictures to action', 'pictures to planning', 'inference'} <= hops_told(times, 'action')
+    assert not hops_told(times, 'action') & {'tokens to action', 'tokens to planning'}
 
 
 def test_it_hears_pictures_and_decisions_instead_of_tokens_and_nothing_else(

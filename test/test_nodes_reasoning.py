@@ -13,7 +13,7 @@ pytest.importorskip('rclpy')
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.srv import ChangeState
-from node_graph import JOINTS, PATIENCE, Ear, Graph, eventually, refusals, rows
+from node_graph import JOINTS, PATIENCE, Ear, Graph, eventually, hops_of, hops_told, refusals, rows
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
@@ -136,6 +136,9 @@ def test_an_instruction_becomes_trace_decision_and_thought_with_the_stamp_of_wha
     assert (values['target_camera'], values['target_x'], values['target_y']) == ('front', '0.5000', '0.2500')
     bench.traces.wait(lambda m: m.data == 'I see a cube')
     assert [m.data for m in bench.traces.messages] == ['', 'I see', 'I see a cube']
+    assert eventually(
+        lambda: hops_told(bench.node.health.report().values, 'reasoning') == hops_of('reasoning')
+    )
 
 
 def test_it_goes_on_thinking_at_its_rate_while_the_instruction_stands(graph, bundle) -> None:

@@ -14,7 +14,7 @@ pytest.importorskip('rclpy')
 pytest.importorskip('mujoco')
 
 from diagnostic_msgs.msg import DiagnosticArray
-from node_graph import Graph, eventually, refusals
+from node_graph import Graph, eventually, hops_of, hops_told, refusals
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
@@ -102,6 +102,7 @@ def test_it_obeys_a_trajectory_and_holds_its_end(graph) -> None:
     graph.say(reach(goal), 'joint_trajectory', qos.COMMAND)
     joints.wait(lambda m: near(m, goal))
     assert refusals(node) == {}
+    assert hops_told(node.health.report().values, 'simulator') == hops_of('simulator')
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ A status is named 'node: task'; the name of the node has its namespace, without 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -34,6 +35,30 @@ class Report:
     level: Level
     summary: str
     values: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Latency:
+    """What a node has measured of something again and again.
+
+    Attributes:
+        p50, p99: of the newest, in milliseconds.
+        count: of all since the node began.
+    """
+
+    p50: float
+    p99: float
+    count: int
+
+
+def latency_told(values: Mapping[str, str], name: str) -> Latency | None:
+    """The latency of this name among the values of a status; None if it is not there, or not in numbers."""
+    try:
+        return Latency(
+            float(values[f'{name} p50 [ms]']), float(values[f'{name} p99 [ms]']), int(values[f'{name} count'])
+        )
+    except (KeyError, ValueError):
+        return None
 
 
 def status_name(node: str, task: str) -> str:

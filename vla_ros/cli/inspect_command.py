@@ -1,4 +1,4 @@
-"""``vla_ros inspect``: what is in a bundle, what a robot is, or what a running graph consists of."""
+"""``vla_ros inspect``: what is in a bundle, what a robot is, what a running graph consists of, or a bag's hops."""
 
 from __future__ import annotations
 
@@ -21,10 +21,15 @@ def inspect(
         str | None, typer.Option(help='With --graph: only nodes in this one, / for the root; else all.')
     ] = None,
     seconds: Annotated[float, typer.Option(min=0.5, help='With --graph: how long to listen.')] = 3.0,
+    latency: Annotated[
+        Path | None, typer.Option(help='A bag instead: how long each hop took from the cameras to the arm.')
+    ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Show a bundle's manifest and verify its checksums; or a robot; or what runs, and what is in force there."""
-    if graph:
+    """Show a bundle's manifest and verify its checksums; or a robot, or what runs and is in force, or a bag's hops."""
+    if latency is not None:
+        _inspect_latency(latency, json_file)
+    elif graph:
         _inspect_graph(namespace, seconds, json_file)
     elif robot:
         _inspect_robot(robot, json_file)
@@ -52,6 +57,17 @@ def _inspect_robot(robot: str, json_file: Path | None) -> None:
     found = load_robot(robot)
     console.print(robot_table(found, limits_of(robot)))
     write_json(json_file, found.model_dump(mode='json'))
+
+
+def _inspect_latency(bag: Path, json_file: Path | None) -> None:
+    from vla_ros.evaluation.hop_times import as_json, read_hop_times
+    from vla_ros.viz.hop_table import hop_table
+
+    clock, times = read_hop_times(bag)
+    if not times:
+        raise VlaError(f'{bag}: expected cameras, perception/tokens or /diagnostics of vla_ros, found no hop')
+    console.print(hop_table(times, str(bag)))
+    write_json(json_file, {'bag': str(bag), **as_json(clock, times)})
 
 
 def _inspect_graph(namespace: str | None, seconds: float, json_file: Path | None) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
+from vla_ros.diagnostics import latency_told
 from vla_ros.evaluation.machine import machine, versions
 from vla_ros.evaluation.recording import Recording, Timeline
 from vla_ros.evaluation.segments import Segment, segments
@@ -53,14 +55,9 @@ def latencies(recording: Recording) -> dict[str, dict[str, Any]]:
     """
     found = {}
     for name, (node, key) in LATENCIES.items():
-        values = _last(recording, node)
-        if f'{key} p50 [ms]' in values:
-            found[name] = {
-                'p50': float(values[f'{key} p50 [ms]']),
-                'p99': float(values[f'{key} p99 [ms]']),
-                'count': int(values[f'{key} count']),
-                'clock': 'simulated' if key.startswith('camera') else 'wall',
-            }
+        told = latency_told(_last(recording, node), key)
+        if told is not None:
+            found[name] = {**asdict(told), 'clock': 'simulated' if key.startswith('camera') else 'wall'}
     return found
 
 

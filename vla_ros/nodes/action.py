@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.clock import JumpThreshold, TimeJump
 from rclpy.duration import Duration
 from sensor_msgs.msg import Image, JointState
 from trajectory_msgs.msg import JointTrajectory
@@ -27,8 +26,9 @@ from vla_ros.diagnostics import LIMITS_TASK, Level, Report
 from vla_ros.nodes import qos
 from vla_ros.nodes.action_settings import SETTINGS, planner_settings, values_in_force
 from vla_ros.nodes.bond import Life
+from vla_ros.nodes.clock_jumps import on_jump
 from vla_ros.nodes.image_messages import matrix_from_message
-from vla_ros.nodes.joint_messages import joints_from_message, trajectory_message
+from vla_ros.nodes.joint_messages import joints_from_message
 from vla_ros.nodes.lifecycle import VlaNode
 from vla_ros.nodes.limits_messages import limits_message
 from vla_ros.nodes.main import run
@@ -36,10 +36,11 @@ from vla_ros.nodes.messages import nanoseconds
 from vla_ros.nodes.model import open_bundle, require_made_with, tell_providers
 from vla_ros.nodes.policy_backend import Eyes, open_remote
 from vla_ros.nodes.switches import open_switches
+from vla_ros.nodes.timed_planning import TimedPlanning
 from vla_ros.nodes.topic_status import Acceptable
 from vla_ros.nodes.worker import LatestWorker
 from vla_ros.perception.rate_gate import RateGate
-from vla_ros.types import NANOSECONDS, Pictures, Sight, Thought, VisualTokens, VlaError, require_shape
+from vla_ros.types import Pictures, Sight, Thought, VisualTokens, VlaError, require_shape
 
 WATCH_PERIOD = 0.05  # seconds
 QUIET = (GuardReason.HOLD, GuardReason.NOT_ENABLED, GuardReason.STOPPED)  # nothing to warn of
@@ -55,15 +56,12 @@ class ActionNode(VlaNode):
         super().__init__('action', SETTINGS, peers=('perception', 'reasoning'), **options)
         self._make_policy = make_policy
         self._motion = Motion(self.now, self._send, self._tell_brake)
-        self._worker: LatestWorker[Sight] | None = None
+        self._worker: LatestWorker[tuple[Sight, int]] | None = None
         self._remote: RemotePolicy | None = None
         self._clock_jumped = threading.Event()
         open_switches(self, self._motion)
         self.create_timer(WATCH_PERIOD, self._watch, clock=self.steady_clock)
-        backwards = JumpThreshold(
-            min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True
-        )
-        self._jump = self.get_clock().create_jump_callback(backwards, post_callback=self._on_jump)
+        self._jump = on_jump(self, self._clock_jumped.set)
 
     def set_up(self) -> None:
         """Load model and limits, run the model once, open the topics."""
@@ -81,25 +79,25 @@ class ActionNode(VlaNode):
         limits = load_limits(self._in_force['limits_file'], self._names)
         for sentence in absurdities(limits):
             self.get_logger().warning(sentence)
+        fallback = self.setting('allow_provider_fallback')
         policy = self._remote or self._make_policy(
-            bundle,
-            self.setting('provider'),
-            allow_fallback=self.setting('allow_provider_fallback'),
-            generation=generation,
+            bundle, self.setting('provider'), allow_fallback=fallback, generation=generation
         )
         policy.warm_up()
         tell_providers(self, policy.providers, local=self._remote is None)
-        self._planner = Planner(policy, self._chunk, limits, self._planner_settings())
         self._trajectories = self.speak(JointTrajectory, 'joint_trajectory', qos.COMMAND)
         self._dry_runs = self.speak(JointTrajectory, 'action/dry_run', qos.COMMAND)
         self._limits = self.speak(DiagnosticArray, 'action/limits', qos.LATCHED)
+        hops = ('tokens to action', 'thought to action')
         if self._remote is None:
             self._eyes, self._seen = None, 'tokens'
-            self.listen(Image, 'perception/tokens', self._on_tokens, qos.STREAM_IN, 'bad_tokens')
+            self.listen(Image, 'perception/tokens', self._on_tokens, qos.STREAM_IN, 'bad_tokens', hop=hops[0])
         else:
             self._eyes, self._seen = Eyes(self, self._manifest, self._remote, self._on_pictures), 'pictures'
-        self.listen(Image, 'reasoning/thought', self._on_thought, qos.THOUGHT, 'bad_thought')
+        self.listen(Image, 'reasoning/thought', self._on_thought, qos.THOUGHT, 'bad_thought', hop=hops[1])
         self.listen(JointState, 'joint_states', self._on_joints, qos.JOINT_STATES_IN, 'bad_joint_states')
+        self._timed = TimedPlanning(policy, self.hops, self._seen)
+        self._planner = Planner(self._timed, self._chunk, limits, self._planner_settings())
 
     def start(self) -> None:
         """Begin with nothing seen and nothing planned; say what limits are in force."""
@@ -125,6 +123,7 @@ class ActionNode(VlaNode):
     def tear_down(self) -> None:
         """Give the model's memory back, or leave the server."""
         vars(self).pop('_planner', None)
+        vars(self).pop('_timed', None)
         if self._remote is not None:
             self._remote.close()
 
@@ -182,6 +181,7 @@ class ActionNode(VlaNode):
 
     def _see(self, sight: Sight, pictures: Mapping[str, npt.NDArray[Any]]) -> None:
         """Plan with what is seen, if it is time; ``pictures`` is the same by camera."""
+        heard = self.hops.mark()
         self.health.tick(self._seen, self.age(sight.stamp))
         if self._shows_the_past(sight.stamp, pictures):
             return
@@ -190,7 +190,7 @@ class ActionNode(VlaNode):
             self.refuse('clock_went_back', f'{self._seen} went back in time; disarmed')
         self._gate.rate = self.setting('replan_rate')
         if self._motion.wants_plans and self._gate.admits(sight.stamp) and self._worker is not None:
-            self._worker.submit(sight)
+            self._worker.submit((sight, heard))
 
     def _shows_the_past(self, stamp: int, pictures: Mapping[str, npt.NDArray[Any]]) -> bool:
         """Whether a camera is frozen; the arm is at rest or brakes then."""
@@ -211,7 +211,9 @@ class ActionNode(VlaNode):
         self.health.tick('thoughts')
         if self._remote is not None and not len(rows):
             self._remote.forget_words()
-        self._motion.hear_thought(Thought(nanoseconds(message.header.stamp), rows))
+        thought = Thought(nanoseconds(message.header.stamp), rows)
+        self._motion.hear_thought(thought)
+        self._timed.hear_thought(thought)
 
     def _on_joints(self, message: JointState) -> None:
         if message.name and not set(self._names) & set(message.name):
@@ -223,9 +225,6 @@ class ActionNode(VlaNode):
             self.refuse('clock_went_back', 'joint states went back in time; disarmed')
         elif distrust is Distrust.JUMPED:
             self.refuse('joints_jumped', 'joint states jumped further than joints can; disarmed')
-
-    def _on_jump(self, _jump: TimeJump) -> None:
-        self._clock_jumped.set()  # no more than a mark: the clock is locked here
 
     def _watch(self) -> None:
         if not self.is_active:
@@ -250,27 +249,28 @@ class ActionNode(VlaNode):
     def _planner_settings(self) -> PlannerSettings:
         return planner_settings(self, self._manifest, self._in_force, self._chunk)
 
-    def _replan(self, tokens: Sight) -> None:
-        """In the worker: one plan, from tokens to the controller."""
+    def _replan(self, seen: tuple[Sight, int]) -> None:
+        """In the worker: one plan, from tokens, which came with the mark when they were heard, to the controller."""
+        tokens, heard = seen
         if self._hold_for_peers():
             self.refuse('peer_lost', self.bond.lost)
             return
-        begun = self.steady_clock.now().nanoseconds
+        begun = self._timed.begin(heard)
         settings = self._planner_settings()
         result = self._motion.plan(tokens, settings, self._send_dry if self.setting('dry_run') else None)
         self._hold_for_peers()  # one may have died while the model was thinking
         if isinstance(result, Refusal):
             self._count(result)
         elif result is not None:
-            self.health.latency('planning', (self.steady_clock.now().nanoseconds - begun) / NANOSECONDS)
-            self.health.latency('camera to trajectory', (self.now() - tokens.stamp) / NANOSECONDS)
+            self.hops.since('planning', begun)
+            self.hops.since_stamp('camera to trajectory', tokens.stamp)
 
     def _send(self, plan: ExecutingPlan) -> None:
-        self._trajectories.publish(trajectory_message(plan.trajectory, plan.stamp))
+        self._timed.send(self._trajectories, plan)
         self.health.tick('trajectories')
 
     def _send_dry(self, plan: ExecutingPlan) -> None:
-        self._dry_runs.publish(trajectory_message(plan.trajectory, plan.stamp))
+        self._timed.send(self._dry_runs, plan)
         self.health.tick('dry-run trajectories')
 
     def _tell_brake(self, why: str) -> None:

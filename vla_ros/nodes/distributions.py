@@ -43,10 +43,19 @@ def with_arrival(receive: Callable[[Any, int], None]) -> Callable[..., None]:
 
     Humble tells messages only.
     """
+    return _with_time('received_timestamp', receive)
+
+
+def with_departure(receive: Callable[[Any, int], None]) -> Callable[..., None]:
+    """As ``with_arrival``, but when it was sent, by the system clock of the sender."""
+    return _with_time('source_timestamp', receive)
+
+
+def _with_time(key: str, receive: Callable[[Any, int], None]) -> Callable[..., None]:
     if not hasattr(Subscription, 'CallbackType'):
         return lambda message: receive(message, 0)
 
     def told(message: Any, info: dict[str, Any]) -> None:
-        receive(message, info['received_timestamp'])
+        receive(message, info[key])
 
     return told

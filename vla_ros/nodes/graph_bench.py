@@ -6,7 +6,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from sensor_msgs.msg import Image
 from vla_ros import graph
 from vla_ros.bench.figures import QUICK, Figure, figure
 from vla_ros.bench.section import Request, Section
+from vla_ros.diagnostics import latency_told
 from vla_ros.evaluation.process_usage import usage_of
+from vla_ros.hops import HOPS, TO_TRAJECTORY
 from vla_ros.nodes import qos
 from vla_ros.nodes.bringup import START_TIMEOUT, prepare_environment, require_ros, running
 from vla_ros.nodes.client import Client
@@ -38,7 +41,8 @@ def graph_section(request: Request) -> Section:
 
     overhead_p50: median of camera stamp to trajectory, over the sum of the medians of encoding and planning.
     overhead_p99: its 99th percentile over the same sum.
-    composed_overhead_p50, composed_overhead_p99: the same with all nodes in one process.
+    overhead_of_...: the median of each hop of that way over the same sum; see ``vla_ros.hops.TO_TRAJECTORY``.
+    composed_overhead_p50, composed_overhead_p99, composed_overhead_of_...: the same with all nodes in one process.
     active_seconds: from starting the processes to all nodes being active.
     resident_mib: of the process of the composed nodes, the simulator among them.
     plans_a_second: of System 1, while System 2 thinks.
@@ -69,6 +73,7 @@ def _overhead(section: Section, request: Request, prefix: str, seconds: float, *
         section.values[f'{prefix}active_seconds'] = round(time.perf_counter() - begun, 2)
         stage = Stage(client, supervisor.check)
         samples: list[tuple[float, float]] = []
+        hops: defaultdict[str, list[float]] = defaultdict(list)
         for run in range(request.effort.runs):
             stage.set_scene(request.seed + run, '')
             world, wall = client.state.now, time.perf_counter()
@@ -83,9 +88,13 @@ def _overhead(section: Section, request: Request, prefix: str, seconds: float, *
             computed = sum(_told(client, node, f'{what} p50 [ms]') for what, node in COMPUTED.items())
             way = [_told(client, 'action', f'{WAY} {percent} [ms]') for percent in ('p50', 'p99')]
             samples.append((way[0] / computed, way[1] / computed))
+            for hop, milliseconds in hop_medians(client.state.reports).items():
+                hops[hop].append(milliseconds / computed)
         if pace >= SLOWEST:
             section.figures[f'{prefix}overhead_p50'] = figure([p50 for p50, _ in samples])
             section.figures[f'{prefix}overhead_p99'] = figure([p99 for _, p99 in samples])
+            for hop, shares in hops.items():
+                section.figures[f'{prefix}overhead_of_{hop.replace(" ", "_")}'] = figure(shares)
         else:
             section.missing.append(
                 f'{prefix}overhead: expected at least {SLOWEST} simulated seconds a second, found {pace:.2f}'
@@ -96,6 +105,12 @@ def _overhead(section: Section, request: Request, prefix: str, seconds: float, *
             memory = usage_of(supervisor.pid(processes[0].executable)).memory
             section.values['resident_mib'] = round(memory / MEBIBYTE, 1)
         client.instruct('')
+
+
+def hop_medians(reports: Mapping[str, Mapping[str, str]]) -> dict[str, float]:
+    """Milliseconds of each hop on the way to a trajectory that the nodes have told of, in the order of the way."""
+    told = {hop.name: latency_told(reports.get(hop.node, {}), hop.name) for hop in HOPS}
+    return {name: latency.p50 for name in TO_TRAJECTORY if (latency := told[name]) is not None}
 
 
 def _told(client: Client, node: str, name: str) -> float:

@@ -17,7 +17,9 @@ from rclpy.subscription import Subscription
 from vla_ros.diagnostics import HARDWARE_ID, STATE_TASK, TOPIC_TASK, Level, Report, status_name
 from vla_ros.nodes import qos
 from vla_ros.nodes.bond import Bond, Life
+from vla_ros.nodes.distributions import with_departure
 from vla_ros.nodes.health import Health
+from vla_ros.nodes.hops import Hops
 from vla_ros.nodes.messages import diagnostic_status, diagnostics_array
 from vla_ros.nodes.parameters import Setting, declare
 from vla_ros.types import NANOSECONDS, VlaError
@@ -47,6 +49,7 @@ class VlaNode(LifecycleNode):
         super().__init__(name, **options)
         declare(self, (*COMMON_SETTINGS, *settings))
         self.health = Health()
+        self.hops = Hops(self, self.health)
         self.bond = Bond(self, peers, self.setting(PEER_TIMEOUT.name), self.on_peer)
         self.is_active = False
         self._topics: dict[Any, Callable[[Any], Any]] = {}
@@ -105,9 +108,19 @@ class VlaNode(LifecycleNode):
             self.get_logger().error(f'internal_error: {error!r}')
 
     def listen(
-        self, message_type: Any, topic: str, callback: Callable[[Any], None], profile: QoSProfile, reason: str
+        self,
+        message_type: Any,
+        topic: str,
+        callback: Callable[[Any], None],
+        profile: QoSProfile,
+        reason: str,
+        *,
+        hop: str = '',
     ) -> Subscription:
-        """Subscribe while set up, hear while active; a VlaError is a refusal counted under ``reason``."""
+        """Subscribe while set up, hear while active; a VlaError is a refusal counted under ``reason``.
+
+        ``hop`` is the name of the way of its messages from who sends them; not for those that latecomers hear, too.
+        """
 
         def guarded(message: Any) -> None:
             if not self.is_active:
@@ -119,7 +132,13 @@ class VlaNode(LifecycleNode):
             except Exception as error:
                 self.fail(error)
 
-        subscription = self.create_subscription(message_type, topic, guarded, profile)
+        def timed(message: Any, sent: int) -> None:
+            if self.is_active:
+                self.hops.since_sent(hop, sent)
+            guarded(message)
+
+        heard = with_departure(timed) if hop else guarded
+        subscription = self.create_subscription(message_type, topic, heard, profile)
         self._topics[subscription] = self.destroy_subscription
         return subscription
 

@@ -35,7 +35,7 @@ from vla_ros.perception.encoder import Encoder
 from vla_ros.perception.intake import Intake, IntakeSettings
 from vla_ros.perception.rectify import Rectifier
 from vla_ros.perception.sight import sight
-from vla_ros.types import NANOSECONDS, Frame, VisualTokens, VlaError
+from vla_ros.types import Frame, VisualTokens, VlaError
 
 SETTINGS = (
     *MODEL_SETTINGS,
@@ -88,10 +88,11 @@ class VisionEncoder(Protocol):
 
 @dataclass(frozen=True)
 class _Snapshot:
-    """A camera's message, not yet decoded."""
+    """A camera's message, not yet decoded; ``received`` is a mark."""
 
     camera: str
     stamp: int
+    received: int
     message: Any
 
 
@@ -122,6 +123,7 @@ class PerceptionNode(VlaNode):
                 partial(self._on_image, name),
                 qos.CAMERA,
                 'bad_image',
+                hop='image to perception',
             )
             self.listen(
                 CameraInfo,
@@ -183,25 +185,28 @@ class PerceptionNode(VlaNode):
             self._rectifiers[camera] = Rectifier(model)
 
     def _on_image(self, camera: str, message: Any) -> None:
-        stamp = nanoseconds(message.header.stamp)
+        stamp, received = nanoseconds(message.header.stamp), self.hops.mark()
+        self.hops.since_stamp('camera to frame', stamp)
         self.health.tick(f'camera {camera}', self.age(stamp))
         settings = IntakeSettings(*(self.setting(name) for name in ('rate', 'slop', 'max_frame_age')))
-        matched = self._intake.add(camera, stamp, self.now(), _Snapshot(camera, stamp, message), settings)
+        snapshot = _Snapshot(camera, stamp, received, message)
+        matched = self._intake.add(camera, stamp, self.now(), snapshot, settings)
         if matched is not None and self._worker is not None:
             self._worker.submit(matched)
 
     def _perceive(self, matched: tuple[_Snapshot, ...]) -> None:
         """In the worker: decode, rectify, resize, encode and publish one set of frames."""
-        begun = self.steady_clock.now().nanoseconds
+        begun = self.hops.since('frame to encode', min(matched, key=lambda one: one.stamp).received)
         frames = [self._frame(snapshot) for snapshot in matched]
         tokens = self._encoder.encode(frames)
-        self.health.latency('encode', (self.steady_clock.now().nanoseconds - begun) / NANOSECONDS)
+        encoded = self.hops.since('encode', begun)
         self._tokens.publish(matrix_message(tokens.rows, tokens.stamp, self._tag))
+        self.hops.since('encode to tokens', encoded)
+        self.hops.since_stamp('camera to tokens', tokens.stamp)
         for frame, snapshot in zip(frames, matched, strict=True):
             frame_id = snapshot.message.header.frame_id
             self._images[frame.camera].publish(image_message(frame.image, frame.stamp, frame_id))
         self.health.tick('tokens')
-        self.health.latency('camera to tokens', (self.now() - tokens.stamp) / NANOSECONDS)
 
     def _frame(self, snapshot: _Snapshot) -> Frame:
         """What the model sees of a snapshot."""

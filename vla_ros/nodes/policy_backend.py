@@ -107,7 +107,14 @@ class Eyes:
         self._sizes = {camera.name: (camera.height, camera.width, 3) for camera in manifest.cameras}
         for name in self._sizes:
             topic = f'perception/{name}/image'
-            node.listen(Image, topic, partial(self._on_image, name), qos.STREAM_IN, 'bad_picture')
+            node.listen(
+                Image,
+                topic,
+                partial(self._on_image, name),
+                qos.STREAM_IN,
+                'bad_picture',
+                hop='pictures to action',
+            )
         node.listen(DiagnosticArray, 'reasoning/decision', self._on_decision, qos.LATCHED, 'bad_decision')
         self.begin()
 

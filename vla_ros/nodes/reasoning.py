@@ -87,6 +87,7 @@ class _Question:
     order: Order
     tokens: VisualTokens
     progress: Progress
+    asked: int  # a mark
 
 
 class ReasoningNode(VlaNode):
@@ -116,7 +117,8 @@ class ReasoningNode(VlaNode):
         self._trace = self.speak(String, 'reasoning/trace', qos.TRACE)
         self._decisions = self.speak(DiagnosticArray, 'reasoning/decision', qos.LATCHED)
         self._thoughts = self.speak(Image, 'reasoning/thought', qos.THOUGHT)
-        self.listen(Image, 'perception/tokens', self._on_tokens, qos.STREAM_IN, 'bad_tokens')
+        hop = 'tokens to reasoning'
+        self.listen(Image, 'perception/tokens', self._on_tokens, qos.STREAM_IN, 'bad_tokens', hop=hop)
         self._hand = self._manifest.reasoning.hand
         if self._hand is not None:
             self.listen(JointState, 'joint_states', self._on_joints, qos.JOINT_STATES_IN, 'bad_joint_states')
@@ -199,11 +201,11 @@ class ReasoningNode(VlaNode):
             return
         self._gate.rate = self.setting('rate')
         if self._gate.admits(tokens.stamp):
-            worker.submit(_Question(order, tokens, self._progress))
+            worker.submit(_Question(order, tokens, self._progress, self.hops.mark()))
 
     def _think(self, question: _Question) -> None:
         """In the worker: one chain of thought, published token by token."""
-        begun = self.steady_clock.now().nanoseconds
+        begun = self.hops.since('tokens to thinking', question.asked)
 
         def on_text(text: str) -> None:
             if self._order is not question.order:
@@ -226,8 +228,7 @@ class ReasoningNode(VlaNode):
             words = str(error) if isinstance(error, VlaError) else 'reasoning failed'
             decision = Decision(Verdict.REFUSED, words, question.order.words, '')
             rows = self._no_rows()
-        seconds = (self.steady_clock.now().nanoseconds - begun) / NANOSECONDS
-        self._answer(question, decision, rows, seconds)
+        self._answer(question, decision, rows, begun, self.hops.mark())
 
     def _situation(self, hand: HandSpec, progress: Progress) -> Situation:
         """What the robot feels and remembers now; VlaError without fresh joint states."""
@@ -237,19 +238,22 @@ class ReasoningNode(VlaNode):
             raise VlaError(f'joint_states: expected {hand.joint} of at most {longest} s, found {age:.3f} s')
         return progress.situation(hand, float(joints.positions[0]))
 
-    def _answer(self, question: _Question, decision: Decision, rows: FloatArray, seconds: float) -> None:
-        stamp = question.tokens.stamp
+    def _answer(
+        self, question: _Question, decision: Decision, rows: FloatArray, begun: int, ended: int
+    ) -> None:
+        stamp, seconds = question.tokens.stamp, (ended - begun) / NANOSECONDS
         with self._lock:
             if self._order is not question.order:
                 self._preempted += 1
                 return
             question.progress.note(decision)  # that of before, if it was told anew meanwhile
             self._thoughts.publish(matrix_message(rows, stamp, self._manifest.tag))
+            self.hops.since('thinking to thought', ended)
+            self.hops.since_stamp('camera to thought', stamp)
             self._decisions.publish(decision_message(decision, stamp, {'thinking [s]': f'{seconds:.3f}'}))
         self._illustration.show(decision, stamp)
         self.health.tick('thoughts')
         self.health.latency('thinking', seconds)
-        self.health.latency('camera to thought', (self.now() - stamp) / NANOSECONDS)
 
     def _hold(self, order: Order | None, decision: Decision | None = None) -> None:
         """Put another order in force: until it is thought through, the arm holds."""

@@ -72,7 +72,14 @@ class SimulatorNode(VlaNode):
         self._clock_topic = self.speak(Clock, '/clock', qos.CLOCK) if self.setting('publish_clock') else None
         self._images = {n: self.speak(Image, f'camera/{n}/image_raw', qos.CAMERA) for n in CAMERA_SIZES}
         self._infos = {n: self.speak(CameraInfo, f'camera/{n}/camera_info', qos.CAMERA) for n in CAMERA_SIZES}
-        self.listen(JointTrajectory, 'joint_trajectory', self._on_trajectory, qos.COMMAND, 'bad_trajectory')
+        self.listen(
+            JointTrajectory,
+            'joint_trajectory',
+            self._on_trajectory,
+            qos.COMMAND,
+            'bad_trajectory',
+            hop='trajectory to controller',
+        )
         log = self.setting('motion_log')
         self._motion = MotionWriter(Path(log).expanduser()) if log else None
         self._begin(self._fresh_robot(), time.time_ns())

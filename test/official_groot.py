@@ -110,7 +110,7 @@ def write_vlm(folder: Path) -> Path:
 
 
 def shaken(model: Any) -> Any:
-    """Its weights random, and large enough that everything counts."""
+    """Its weights random, large enough that everything counts, and such that bfloat16 rounds none of them."""
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
         for weights in model.parameters():
@@ -119,6 +119,7 @@ def shaken(model: Any) -> Any:
                 weights.copy_(torch.randn(weights.shape, generator=generator) * spread)
             else:
                 weights.add_(torch.randn(weights.shape, generator=generator) * spread)
+            weights.copy_(weights.bfloat16())
     return model
 
 
@@ -242,10 +243,23 @@ def questions() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def export(module: Any, policy: Any, checkpoint: Path, out: Path) -> None:
-    """Its own export, whole; torch 2.7, which it pins, exports by the older of two ways."""
+def export(module: Any, policy: Any, checkpoint: Path, out: Path, *, single: bool) -> None:
+    """Its own export, whole; torch 2.7, which it pins, exports by the older of two ways.
+
+    Args:
+        single: each of its functions is told not to use bfloat16, which it knows but its command does not offer.
+    """
     older = torch.onnx.export
+    told = {'use_bf16': False} if single else {}
+    functions = {name: getattr(module, name) for name in vars(module) if name.startswith('export_')}
     with (
+        mock.patch.multiple(
+            module,
+            **{
+                name: lambda *a, _function=function, **k: _function(*a, **{**k, **told})
+                for name, function in functions.items()
+            },
+        ),
         OnCpu(),
         mock.patch.object(torch.nn.Module, 'cuda', lambda self, *_: self),
         mock.patch.object(module, 'Gr00tPolicy', lambda **_: policy),
@@ -267,9 +281,7 @@ def export(module: Any, policy: Any, checkpoint: Path, out: Path) -> None:
 
 
 def answers(policy: Any, noise: np.ndarray) -> dict[str, np.ndarray]:
-    """By question and key, in single precision: of the same weights, which were rounded before."""
-    policy.model.float()
-    policy.model.action_head.model.float()
+    """By question and key, of a policy in single precision."""
     found = {}
     started = torch.from_numpy(noise)[None]
     head = sys.modules[type(policy.model.action_head).__module__]
@@ -285,14 +297,18 @@ def answers(policy: Any, noise: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def main(source: Path, out: Path) -> None:
-    """Write vlm, checkpoint, export and answers.npz into ``out``, which has noise.npy."""
+    """Write vlm, checkpoint, export, export_single and answers.npz into ``out``, which has noise.npy."""
     module = packages(source)
     from gr00t.policy.gr00t_policy import Gr00tPolicy
+    from transformers import AutoModel
 
+    torch.manual_seed(1)
     vlm = write_vlm(out / 'nvidia' / 'Cosmos-Reason2-2B')
     checkpoint = write_checkpoint(out / 'checkpoint', vlm)
     policy = Gr00tPolicy(EMBODIMENT, str(checkpoint), device='cpu')
-    export(module, policy, checkpoint, out / 'export')
+    export(module, policy, checkpoint, out / 'export', single=False)
+    policy.model = AutoModel.from_pretrained(checkpoint).eval()  # the policy's own was rounded, tables and all
+    export(module, policy, checkpoint, out / 'export_single', single=True)
     np.savez(out / 'answers.npz', **answers(policy, np.load(out / 'noise.npy')))
     print(json.dumps(sorted(path.name for path in (out / 'export').iterdir())))
 

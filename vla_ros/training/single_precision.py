@@ -5,6 +5,7 @@ Every number in bfloat16 is one in single precision, so no weight changes; what 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from onnx import TensorProto, numpy_helper
 
 HALF, SINGLE = TensorProto.BFLOAT16, TensorProto.FLOAT
 NAMES_A_TYPE = ('to', 'dtype', 'output_dtype')
-LARGEST_ALONE = 2**30  # bytes; protobuf ends at twice as many, and a graph is more than its weights
+LARGEST_ALONE = 2**30  # bytes, if all numbers had eight; protobuf ends at twice as many
 
 
 def to_single_precision(model: onnx.ModelProto) -> None:
@@ -39,12 +40,12 @@ def to_single_precision(model: onnx.ModelProto) -> None:
 
 def save(model: onnx.ModelProto, path: Path) -> Path | None:
     """Write a model; where its weights are when they do not fit into its file, beside it, or None."""
-    if sum(len(tensor.raw_data) for tensor in model.graph.initializer) <= LARGEST_ALONE:
+    if sum(8 * math.prod(tensor.dims) for tensor in model.graph.initializer) <= LARGEST_ALONE:
         onnx.save_model(model, path)
         return None
     weights = path.with_name(f'{path.name}.data')
-    onnx.save_model(model, path, save_as_external_data=True, location=weights.name, size_threshold=1024)
-    return weights
+    onnx.save_model(model, path, save_as_external_data=True, location=weights.name)
+    return weights if weights.is_file() else None  # what is small stays in the graph: shapes are read from there alone
 
 
 def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:

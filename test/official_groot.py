@@ -18,7 +18,8 @@ import torch
 from official_smolvla import KEPT  # noqa: F401  before anybody imports torchvision
 from torch.overrides import TorchFunctionMode
 
-EMBODIMENT, CAMERAS, HORIZON, SIDE, PATCH, SELECTED = 'new_embodiment', ('front', 'wrist'), 6, 32, 4, 4
+EMBODIMENT, CAMERAS, HORIZON, ACTION = 'new_embodiment', ('front', 'wrist'), 6, 8
+SIDE, PATCH, SELECTED = 32, 4, 4
 ORDERS = ('Touch the red cube!', 'put it in the bowl')
 SHAPES = ((48, 64), (32, 32), (128, 128))
 SPECIAL = '<|im_start|> <|im_end|> <|vision_start|> <|vision_end|> <|image_pad|> <|video_pad|> <|endoftext|>'
@@ -177,7 +178,7 @@ def write_checkpoint(folder: Path, vlm: Path) -> Path:
     from gr00t.model.gr00t_n1d7.processing_gr00t_n1d7 import Gr00tN1d7Processor
 
     heads = {'num_attention_heads': 4, 'attention_head_dim': 6}
-    sizes = {'max_state_dim': 10, 'max_action_dim': 8}
+    sizes = {'max_state_dim': 10, 'max_action_dim': ACTION}
     config = Gr00tN1d7Config(
         model_name=str(vlm),
         backbone_embedding_dim=32,
@@ -281,8 +282,8 @@ def export(module: Any, policy: Any, checkpoint: Path, out: Path, *, single: boo
 
 
 def answers(policy: Any, noise: np.ndarray) -> dict[str, np.ndarray]:
-    """By question and key, of a policy in single precision."""
-    found = {}
+    """By question and key what a policy in single precision was asked, and what it said."""
+    found: dict[str, np.ndarray] = {}
     started = torch.from_numpy(noise)[None]
     head = sys.modules[type(policy.model.action_head).__module__]
     policies = sys.modules[type(policy).__module__]
@@ -292,12 +293,18 @@ def answers(policy: Any, noise: np.ndarray) -> dict[str, np.ndarray]:
             mock.patch.object(head.torch, 'randn', lambda **_: started),
         ):
             actions, _ = policy.get_action(question)
-        found |= {f'{number}/{key}': value[0] for key, value in actions.items()}
+        found |= {f'{number}/action/{key}': value[0] for key, value in actions.items()}
+        for kind in ('video', 'state'):
+            found |= {f'{number}/{kind}/{key}': value[0, 0] for key, value in question[kind].items()}
+        found[f'{number}/order'] = np.array(next(iter(question['language'].values()))[0][0])
     return found
 
 
 def main(source: Path, out: Path) -> None:
-    """Write vlm, checkpoint, export, export_single and answers.npz into ``out``, which has noise.npy."""
+    """Write vlm, checkpoint, both exports, the noise and answers.npz into ``out``."""
+    out.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(9).standard_normal((HORIZON + 2, ACTION)).astype(np.float32)
+    np.save(out / 'noise.npy', noise)
     module = packages(source)
     from gr00t.policy.gr00t_policy import Gr00tPolicy
     from transformers import AutoModel
@@ -307,9 +314,11 @@ def main(source: Path, out: Path) -> None:
     checkpoint = write_checkpoint(out / 'checkpoint', vlm)
     policy = Gr00tPolicy(EMBODIMENT, str(checkpoint), device='cpu')
     export(module, policy, checkpoint, out / 'export', single=False)
-    policy.model = AutoModel.from_pretrained(checkpoint).eval()  # the policy's own was rounded, tables and all
+    policy.model = AutoModel.from_pretrained(
+        checkpoint
+    ).eval()  # the policy's own was rounded, tables and all
     export(module, policy, checkpoint, out / 'export_single', single=True)
-    np.savez(out / 'answers.npz', **answers(policy, np.load(out / 'noise.npy')))
+    np.savez(out / 'answers.npz', **answers(policy, noise))
     print(json.dumps(sorted(path.name for path in (out / 'export').iterdir())))
 
 

@@ -201,7 +201,7 @@ def changed(**changes: Any) -> dict[str, Any]:
         ({'state_history_length': 2}, {}, 'state_history_length: expected 1'),
         ({}, {'use_albumentations': False}, 'use_albumentations: expected True'),
         ({}, {'exclude_state': True}, 'exclude_state: expected False'),
-        ({}, {'use_relative_action': False}, 'expected use_relative_action'),
+        ({}, {'use_relative_action': False}, 'expected use_relative_action with RELATIVE'),
         ({}, {'modality_configs': {}}, 'expected an embodiment of'),
         ({}, changed(video={'delta_indices': [-15, 0]}), r'video: expected the present alone, \[0\]'),
         ({}, changed(state={'delta_indices': [-1, 0]}), 'state: expected the present alone'),
@@ -347,9 +347,7 @@ def test_numbers_that_mean_something_else_are_refused_and_never_scaled(
         GrootOnnxLink(policy(actions=actions), model)
 
 
-def test_the_action_node_has_it_in_the_place_of_a_policy_server(
-    source: Path, tmp_path: Path
-) -> None:
+def test_the_action_node_has_it_in_the_place_of_a_policy_server(source: Path, tmp_path: Path) -> None:
     keys = {'state': {'modality_keys': ['arm']}, 'action': {'modality_keys': ['arm'], 'action_configs': None}}
     checkpoint = write_checkpoint(tmp_path / 'checkpoint', processor=changed(**keys))
     import_groot(source / 'export', checkpoint, source / 'vlm', tmp_path / 'model')

@@ -73,23 +73,28 @@ def read_checkpoint(folder: Path, embodiment: str | None = None) -> Checkpoint:
 def _read(folder: Path, config: Mapping[str, Any], own: Path, embodiment: str | None) -> Checkpoint:
     processor = read_json(own / 'processor_config.json')['processor_kwargs']
     require(folder / 'config.json', config, {'model_type': 'Gr00tN1d7'})
-    require(folder / 'config.json', config, {'use_alternate_vl_dit': True, 'state_history_length': 1}, given=False)
+    require(
+        folder / 'config.json', config, {'use_alternate_vl_dit': True, 'state_history_length': 1}, given=False
+    )
     require(own / 'processor_config.json', processor, {'use_albumentations': True})
     require(own / 'processor_config.json', processor, {'exclude_state': False}, given=False)
     known = processor['modality_configs']
     if embodiment is None and len(known) == 1:
         embodiment = next(iter(known))
     if embodiment not in known:
-        raise VlaError(f'{own}: expected an embodiment of {sorted(known)}, found {embodiment}; name it with --embodiment')
+        raise VlaError(
+            f'{own}: expected an embodiment of {sorted(known)}, found {embodiment}; name it with --embodiment'
+        )
     modalities = known[embodiment]
+    moments = {key: modality['delta_indices'] for key, modality in modalities.items()}
     for key in ('video', 'state', 'language'):
-        if modalities[key]['delta_indices'] != [0]:
+        if moments[key] != [0]:
             raise VlaError(
-                f'{own}: {embodiment}.{key}: expected the present alone, [0], found moments {modalities[key]["delta_indices"]}'
+                f'{own}: {embodiment}.{key}: expected the present alone, [0], found moments {moments[key]}'
             )
-    horizon = len(modalities['action']['delta_indices'])
-    if modalities['action']['delta_indices'] != list(range(horizon)):
-        raise VlaError(f'{own}: {embodiment}.action: expected steps from 0 on, found {modalities["action"]["delta_indices"]}')
+    horizon = len(moments['action'])
+    if moments['action'] != list(range(horizon)):
+        raise VlaError(f'{own}: {embodiment}.action: expected steps from 0 on, found {moments["action"]}')
     statistics = read_json(own / 'statistics.json')[embodiment]
     side = processor['shortest_image_edge'] or processor['image_target_size'][0]
     crop = processor['crop_fraction'] or processor['image_crop_size'][0] / processor['image_target_size'][0]
@@ -148,13 +153,13 @@ def _actions(
                     'nothing here solves for the joints'
                 )
             if config['rep'] not in REPRESENTATIONS:
-                raise VlaError(f'{where}: rep: expected one of {sorted(REPRESENTATIONS)}, found {config["rep"]!r}')
+                raise VlaError(
+                    f'{where}: rep: expected one of {sorted(REPRESENTATIONS)}, found {config["rep"]!r}'
+                )
             representation = REPRESENTATIONS[config['rep']]
             if config['rep'] == 'RELATIVE':
                 if not processor['use_relative_action']:
-                    raise VlaError(
-                        f'{where}: expected use_relative_action, as rep says RELATIVE, found {processor["use_relative_action"]}'
-                    )
+                    raise VlaError(f'{where}: rep: expected use_relative_action with RELATIVE, found none')
                 # Isaac-GR00T normalises these between their smallest and largest, whatever use_percentiles says.
                 numbers, percentiles = statistics['relative_action'][key], False
                 added_to = config.get('state_key') or key
@@ -177,9 +182,7 @@ def _scale(
     return ScaleSpec(kind=kind, first=first, second=second)
 
 
-def require(
-    path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any], *, given: bool = True
-) -> None:
+def require(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any], *, given: bool = True) -> None:
     """Refuse what is not done here; ``given``: a key that is missing is refused, too.
 
     Raises:
@@ -195,7 +198,9 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text('utf-8'))
     except (OSError, ValueError) as error:
-        raise VlaError(f'{path}: expected JSON as Isaac-GR00T N1.7 writes it, found none ({error})') from error
+        raise VlaError(
+            f'{path}: expected JSON as Isaac-GR00T N1.7 writes it, found none ({error})'
+        ) from error
     if not isinstance(content, dict):
         raise VlaError(f'{path}: expected a JSON object, found {type(content).__name__}')
     return content

@@ -55,7 +55,9 @@ def read_prompt(vlm: Path, cameras: int, *, plain: bool) -> PromptSpec:
     (text,), _ = render_jinja_template([turns], chat_template=_template(vlm), add_generation_prompt=False)
     before, mark, after = text.partition(MARK)
     if mark != MARK or MARK in after or before.count(PICTURE) != cameras or PICTURE in after:
-        raise VlaError(f'{vlm}: chat template: expected {cameras} times {PICTURE} and then the words, found {text!r}')
+        raise VlaError(
+            f'{vlm}: chat template: expected {cameras} times {PICTURE} and then the words, found {text!r}'
+        )
     return PromptSpec(before=before, after=after, picture=PICTURE, plain=plain)
 
 

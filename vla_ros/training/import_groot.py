@@ -76,7 +76,9 @@ def import_groot(
         {'model_version': 'n1d7', 'export_mode': 'full_pipeline', 'batch_size': 1, 'state_history_length': 1},
     )
     if not (vlm / 'tokenizer.json').is_file():
-        raise VlaError(f'{vlm}: expected tokenizer.json of the vision-language model; name its folder with --vlm')
+        raise VlaError(
+            f'{vlm}: expected tokenizer.json of the vision-language model; name its folder with --vlm'
+        )
     try:
         spec = _described(checkpoint, exported, vlm)
     except ValidationError as error:
@@ -145,7 +147,9 @@ def _take_over(
     for name, names in EXPORTED.items():
         path = next((source / each for each in names if (source / each).is_file()), None)
         if path is None and name not in OPTIONAL:
-            raise VlaError(f'{source}: expected {names[0]}, found none; export with --export-mode full_pipeline')
+            raise VlaError(
+                f'{source}: expected {names[0]}, found none; export with --export-mode full_pipeline'
+            )
         if path is not None:
             graph = onnx.load(path, load_external_data=False).graph
             require_signature(path, wanted[name], *(_shapes(part) for part in (graph.input, graph.output)))
@@ -251,9 +255,12 @@ def _tensor(folder: Path, ending: str) -> torch.Tensor:
     try:
         for path in files:
             with safe_open(path, 'pt') as tensors:
-                found += [tensors.get_tensor(name) for name in tensors.keys() if name.endswith(ending)]
+                names = [name for name in tensors.keys() if name.endswith(ending)]  # noqa: SIM118  no mapping
+                found += [tensors.get_tensor(name) for name in names]
     except Exception as error:  # safetensors raises errors of its own
         raise VlaError(f'{folder}: expected safetensors, found none ({error})') from error
     if len(found) != 1:
-        raise VlaError(f'{folder}: expected one tensor that ends in {ending!r} in {len(files)} files, found {len(found)}')
+        raise VlaError(
+            f'{folder}: expected one tensor that ends in {ending!r} in {len(files)} files, found {len(found)}'
+        )
     return found[0]

@@ -45,7 +45,9 @@ def save(model: onnx.ModelProto, path: Path) -> Path | None:
         return None
     weights = path.with_name(f'{path.name}.data')
     onnx.save_model(model, path, save_as_external_data=True, location=weights.name)
-    return weights if weights.is_file() else None  # what is small stays in the graph: shapes are read from there alone
+    return (
+        weights if weights.is_file() else None
+    )  # what is small stays in the graph: shapes are read from there alone
 
 
 def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:

@@ -59,9 +59,7 @@ class GrootOnnxLink:
         if self._picture is None:
             raise VlaError(f'{self._folder}: tokenizer: expected a token {spec.prompt.picture!r}, found none')
         self._special = [token.content for token in words.get_added_tokens_decoder().values()]
-        graphs = open_graphs(
-            self._folder, spec, self._provider, allow_fallback=self._allow_fallback
-        )
+        graphs = open_graphs(self._folder, spec, self._provider, allow_fallback=self._allow_fallback)
         self._embodiment = np.array([spec.embodiment_id], np.int64)
         self._places = self._runs.run(graphs['places'], {'ids': np.arange(spec.sizes.rows)})[0]
         self._graphs = graphs
@@ -152,9 +150,7 @@ def require_fit(file: PolicyFile, spec: ModelSpec) -> None:
         if expected != found:
             raise VlaError(f'policy {file.name!r}: {what}: expected {expected}, as the model, found {found}')
 
-    require(
-        'pictures', sorted(spec.pictures.keys), sorted(picture.key for picture in file.pictures)
-    )
+    require('pictures', sorted(spec.pictures.keys), sorted(picture.key for picture in file.pictures))
     for what, parts, declared in (
         ('state', {part.key: part.width for part in spec.state}, file.state),
         ('actions', {part.key: part.width for part in spec.actions}, file.actions),

@@ -27,7 +27,8 @@ FEATURES, EMBEDDING, HIDDEN, STATE, ACTION, ROWS, HORIZON, DEEP = 12, 10, 9, 8, 
 SPECIAL = ['<|im_start|>', '<|im_end|>', '<|vision_start|>', '<|vision_end|>', '<|image_pad|>']
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{% for c in m['content'] %}{% if c['type'] == 'image' %}"
-    "<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ c['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}"
+    "<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ c['text'] }}{% endif %}{% endfor %}"
+    '<|im_end|>\n{% endfor %}'
 )
 METADATA: dict[str, Any] = {
     'model_version': 'n1d7',

@@ -1,7 +1,7 @@
 """Isaac-GR00T's own N1.7, tiny and random: its checkpoint, its ONNX export, and what it answers.
 
-Not for the project's environment: scripts/compare_groot.sh makes one, and runs this there as a program. What Isaac-GR00T
-needs for data sets and training is left out, and its export, which is written for CUDA, is run on the CPU.
+Not for the project's environment: scripts/compare_groot.sh makes one, and runs this there as a program. What
+Isaac-GR00T needs for data sets and training is left out, and its export, which is written for CUDA, runs on the CPU.
 """
 
 from __future__ import annotations

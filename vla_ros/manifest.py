@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 FORMAT = 1
 LARGEST_FILE = {'.onnx': 2**31, '.data': 2**35, '.safetensors': 2**35, '.json': 2**26}
-"""Bytes, by kind; there are no other kinds. No ONNX file is larger: protobuf ends at 2 GiB; .data is the rest of one."""
+"""Bytes, by kind; there are no other kinds. No ONNX file is larger: protobuf ends at 2 GiB; .data is its rest."""
 LARGEST_MATRIX = 2**24  # numbers
 MOST_PIXELS = 2**23  # of all cameras together
 

@@ -28,7 +28,7 @@ class Interruptible:
         self._given_up = True
         self._options.terminate = True
 
-    def run(self, session: Any, inputs: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+    def run(self, session: Any, inputs: Mapping[str, npt.NDArray[Any]]) -> list[Any]:
         """All outputs of a session.
 
         Raises:
@@ -37,5 +37,5 @@ class Interruptible:
         self._options.terminate = False
         if self._given_up:
             raise ServerError('given up')
-        found: list[npt.NDArray[Any]] = session.run(None, dict(inputs), self._options)
+        found: list[Any] = session.run(None, dict(inputs), self._options)
         return found

@@ -11,14 +11,19 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from vla_ros.action.groot.model import ActionSpec, ScaleSpec, StateSpec
 from vla_ros.types import VlaError
 
-REPRESENTATIONS = {'ABSOLUTE': 'absolute', 'RELATIVE': 'absolute', 'DELTA': 'delta'}
+Representation = Literal['absolute', 'delta', 'unsaid']
+REPRESENTATIONS: Mapping[str, Representation] = {
+    'ABSOLUTE': 'absolute',
+    'RELATIVE': 'absolute',
+    'DELTA': 'delta',
+}
 """Of an answer: what is relative is added to the state before."""
 
 
@@ -81,7 +86,7 @@ def _read(folder: Path, config: Mapping[str, Any], own: Path, embodiment: str | 
     known = processor['modality_configs']
     if embodiment is None and len(known) == 1:
         embodiment = next(iter(known))
-    if embodiment not in known:
+    if embodiment is None or embodiment not in known:
         raise VlaError(
             f'{own}: expected an embodiment of {sorted(known)}, found {embodiment}; name it with --embodiment'
         )
@@ -138,12 +143,9 @@ def _actions(
     keys, configs = modality['modality_keys'], modality.get('action_configs')
     found = []
     for key, config in zip(keys, configs or [None] * len(keys), strict=True):
-        numbers, percentiles, representation, added_to = (
-            statistics['action'][key],
-            processor['use_percentiles'],
-            'unsaid',
-            None,
-        )
+        numbers, percentiles = statistics['action'][key], processor['use_percentiles']
+        representation: Representation = 'unsaid'
+        added_to: str | None = None
         width = len(numbers['mean'])
         if config is not None:
             where = f'{own}: action {key!r}'
@@ -174,10 +176,10 @@ def _scale(
     numbers: Mapping[str, Any], key: str, modality: Mapping[str, Any], *, percentiles: bool
 ) -> ScaleSpec:
     """Of one vector, or one a step, as Isaac-GR00T chooses it."""
+    kind: Literal['bounds', 'deviation'] = 'bounds'
+    names = ('q01', 'q99') if percentiles else ('min', 'max')
     if key in (modality.get('mean_std_embedding_keys') or ()):
         kind, names = 'deviation', ('mean', 'std')
-    else:
-        kind, names = 'bounds', ('q01', 'q99') if percentiles else ('min', 'max')
     first, second = (np.atleast_2d(np.array(numbers[name], np.float64)).tolist() for name in names)
     return ScaleSpec(kind=kind, first=first, second=second)
 

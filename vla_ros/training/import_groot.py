@@ -22,6 +22,7 @@ from vla_ros.training.groot_checkpoint import Checkpoint, read_checkpoint, read_
 from vla_ros.training.groot_prompt import read_pictures, read_prompt
 from vla_ros.training.single_precision import save, to_single_precision
 from vla_ros.types import FloatArray, VlaError
+from vla_ros.validation import first_problem
 
 EXPORTED = {
     'vit': ('vit_fp32.onnx', 'vit_bf16.onnx'),
@@ -33,6 +34,16 @@ EXPORTED = {
     'action_decoder': ('action_decoder.onnx',),
 }
 """By the name of a graph, what the export calls its file."""
+SIZES = {
+    'features': 'backbone_embedding_dim',
+    'embedding': 'input_embedding_dim',
+    'hidden': 'hidden_size',
+    'state': 'max_state_dim',
+    'action': 'max_action_dim',
+    'rows': 'action_horizon',
+    'deepstack': 'num_deepstack',
+}
+"""Ours, and what the export calls them."""
 OPSET = 19  # as the export has it
 WORDS = '.language_model.embed_tokens.weight'
 TYPES = {
@@ -82,8 +93,7 @@ def import_groot(
     try:
         spec = _described(checkpoint, exported, vlm)
     except ValidationError as error:
-        problem = error.errors(include_input=False)[0]
-        raise VlaError(f'{source}: {problem["msg"].removeprefix("Value error, ")}') from error
+        raise VlaError(f'{source}: {first_problem(error)}') from error
     out.mkdir(parents=True, exist_ok=True)
     files: dict[str, Path] = {}
     _take_over(source, checkpoint_folder, spec, out, files, tell)
@@ -119,15 +129,7 @@ def _described(checkpoint: Checkpoint, exported: Mapping[str, Any], vlm: Path) -
         clip=checkpoint.clip,
         state=checkpoint.state,
         actions=checkpoint.actions,
-        sizes=SizesSpec(
-            features=exported.get('backbone_embedding_dim'),
-            embedding=exported.get('input_embedding_dim'),
-            hidden=exported.get('hidden_size'),
-            state=exported.get('max_state_dim'),
-            action=exported.get('max_action_dim'),
-            rows=exported.get('action_horizon'),
-            deepstack=exported.get('num_deepstack'),
-        ),
+        sizes=SizesSpec.model_validate({ours: exported.get(theirs) for ours, theirs in SIZES.items()}),
         files={},
         provenance={},
     )
@@ -188,7 +190,7 @@ def _add(
     def rounded(name: str) -> FloatArray:
         return _tensor(folder, name).bfloat16().float().numpy()
 
-    rows = np.zeros((sizes.rows, sizes.embedding), np.float32)
+    rows: FloatArray = np.zeros((sizes.rows, sizes.embedding), np.float32)
     if checkpoint.placed:
         rows = rounded('action_head.position_embedding.weight')[: sizes.rows]
     _keep(_table(rounded(WORDS)), 'words', out, files)
@@ -210,7 +212,7 @@ def _table(rows: FloatArray) -> onnx.ModelProto:
 
 def _normalise(scale: FloatArray, bias: FloatArray) -> onnx.ModelProto:
     """torch's LayerNorm of ``hidden_states`` (1, n, width)."""
-    shape = [1, 'n', len(scale)]
+    shape: list[str | int | None] = [1, 'n', len(scale)]
     return _model(
         helper.make_node('LayerNormalization', ['hidden_states', 'scale', 'bias'], ['output'], epsilon=1e-5),
         helper.make_tensor_value_info('hidden_states', TensorProto.FLOAT, shape),

@@ -133,7 +133,7 @@ class GrootOnnxLink:
         text = prompt_text(words, spec.prompt, spec.pictures)
         return np.array(self._words.encode(text, add_special_tokens=False).ids, np.int64)
 
-    def _run(self, name: str, inputs: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+    def _run(self, name: str, inputs: Mapping[str, npt.NDArray[Any]]) -> list[Any]:
         if self._runs is None or not self._graphs:
             raise ServerError('not loaded yet')
         return self._runs.run(self._graphs[name], inputs)

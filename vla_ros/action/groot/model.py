@@ -165,7 +165,8 @@ class ModelSpec(_Strict):
                     f'actions {part.key}: expected a state {part.added_to!r} of {part.width} numbers to be added to, '
                     f'found {widths}'
                 )
-        for vector in (*self.state, *self.actions):
+        vectors: tuple[StateSpec | ActionSpec, ...] = (*self.state, *self.actions)
+        for vector in vectors:
             rows = vector.scale.first
             steps = (1, self.horizon) if isinstance(vector, ActionSpec) else (1,)
             if rows and (len(rows) not in steps or len(rows[0]) != vector.width):

@@ -215,5 +215,5 @@ def _link(backend: str, file: PolicyFile, address: str, timeout: float, key: str
     from vla_ros.action.groot.link import GrootOnnxLink
     from vla_ros.action.smolvla.link import SmolVlaLink
 
-    local = {'smolvla': SmolVlaLink, 'groot_onnx': GrootOnnxLink}[backend]
-    return local(file, Path(address).expanduser(), provider.name, allow_fallback=provider.allow_fallback)
+    kind = SmolVlaLink if backend == 'smolvla' else GrootOnnxLink
+    return kind(file, Path(address).expanduser(), provider.name, allow_fallback=provider.allow_fallback)

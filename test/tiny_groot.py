@@ -6,6 +6,7 @@ same with numpy; what is behind the real ones, scripts/compare_groot.sh compares
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -289,3 +290,19 @@ def expected(
         left = np.tanh(np.stack([first, *encoded]) @ w['dit'] + seen + time * w['slow'])
         x = x + (left @ w['decoder_weights'][EMBODIMENT_ID])[1:] / 4
     return x
+
+
+def changed(**changes: Any) -> dict[str, Any]:
+    """The processor's configuration with other modalities."""
+    modalities = copy.deepcopy(MODALITIES)
+    for key, value in changes.items():
+        modalities[key].update(value)
+    return {'modality_configs': {EMBODIMENT: modalities}}
+
+
+def write_source(folder: Path) -> Path:
+    """Export, checkpoint and vision-language model beside each other."""
+    write_export(folder / 'export')
+    write_checkpoint(folder / 'checkpoint')
+    write_vlm(folder / 'vlm')
+    return folder

@@ -50,7 +50,11 @@ NEEDS = (
     (r'dataset.md', r'sh scripts/check_lerobot.sh', 'packages of lerobot, which is for a person to install'),
     (r'fleet.md', r'vla_ros say .*', 'robots in namespaces'),
     (r'fleet.md', r'vla_ros eval fleet .*', 'minutes, and eight nodes (test/test_nodes_fleet.py has two)'),
-    (r'models.md', r'vla_ros import .*', 'a checkpoint (test/test_smolvla.py writes a tiny one)'),
+    (
+        r'models.md',
+        r'vla_ros import .*',
+        'a checkpoint (test/test_smolvla.py and test/test_groot_onnx.py write tiny ones)',
+    ),
     (r'safety.md', r'vla_ros say .*', 'the keys of SROS 2 (test/test_nodes_security.py)'),
     (
         r'safety.md',

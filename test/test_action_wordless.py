@@ -81,7 +81,11 @@ def test_given_a_policy_on_a_server_its_words_have_a_road_of_their_own_beside_pl
     assert callers == ['policy_backend.py']
 
 
-SPOKEN_TO = (PACKAGE / 'action' / 'remote' / 'policy.py', PACKAGE / 'action' / 'smolvla' / 'link.py')
+SPOKEN_TO = (
+    PACKAGE / 'action' / 'remote' / 'policy.py',
+    PACKAGE / 'action' / 'smolvla' / 'link.py',
+    PACKAGE / 'action' / 'groot' / 'link.py',
+)
 """A policy that is told its words reads them itself; what it gives are joint targets, as on a server."""
 
 

@@ -210,7 +210,10 @@ def test_given_a_pipe_then_nobody_waits_for_it(tmp_path: Path) -> None:
 def test_given_a_file_of_another_kind_then_the_manifest_is_refused(tmp_path: Path, name: str) -> None:
     sentence = refusal(tmp_path, lambda content: put(content, 'files.vision.path', name))
 
-    assert "files.vision.path: expected a file of a kind in ['.json', '.onnx', '.safetensors']" in sentence
+    assert (
+        "files.vision.path: expected a file of a kind in ['.data', '.json', '.onnx', '.safetensors']"
+        in sentence
+    )
 
 
 class Trap:

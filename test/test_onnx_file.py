@@ -122,6 +122,53 @@ def test_sessions_are_opened_only_after_this_check(tmp_path: Path) -> None:
         open_session(path)
 
 
+@pytest.mark.parametrize('hide', HIDDEN)
+@pytest.mark.parametrize(
+    ('location', 'passes'),
+    [('model.onnx.data', True), ('./model.onnx.data', False), ('../model.onnx.data', False), ('', False)],
+)
+def test_given_one_file_that_is_allowed_then_no_other_is(
+    tmp_path: Path, hide: Callable[[TensorProto], onnx.ModelProto], location: str, passes: bool
+) -> None:
+    path = tmp_path / 'model.onnx'
+    tensor = outside(location)
+    tensor.external_data.add(key='offset', value='0')
+    path.write_bytes(hide(tensor).SerializeToString())
+    if passes:
+        require_whole(path, 'model.onnx.data')
+    else:
+        with pytest.raises(VlaError, match=r'expected weights in model\.onnx\.data alone'):
+            require_whole(path, 'model.onnx.data')
+
+
+def test_given_two_places_for_one_tensor_then_both_are_looked_at(tmp_path: Path) -> None:
+    path = tmp_path / 'model.onnx'
+    for places in (('model.onnx.data', 'secret.bin'), ('secret.bin', 'model.onnx.data')):
+        tensor = outside(places[0])
+        tensor.external_data.add(key='location', value=places[1])
+        path.write_bytes(as_weights(tensor).SerializeToString())
+        with pytest.raises(VlaError, match='kept elsewhere'):
+            require_whole(path, 'model.onnx.data')
+
+
+def test_weights_are_read_from_the_file_that_is_allowed_and_only_from_beside_the_model(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip('onnxruntime')
+    from vla_ros.runtime import open_session
+
+    path, weights = tmp_path / 'model.onnx', tmp_path / 'model.onnx.data'
+    weights.write_bytes(np.array([3, 4], np.float32).tobytes())
+    model = helper.make_model(
+        adding([], [outside(weights.name)]), opset_imports=[helper.make_opsetid('', 18)], ir_version=9
+    )
+    path.write_bytes(model.SerializeToString())
+    (found,) = open_session(path, weights=weights).run(None, {'x': np.zeros(2, np.float32)})
+    np.testing.assert_array_equal(found, [3, 4])
+    with pytest.raises(VlaError, match='expected its weights beside it'):
+        open_session(path, weights=tmp_path / 'elsewhere' / weights.name)
+
+
 @pytest.mark.parametrize('content', [b'', b'not a model', b'\x3a\xff\xff\xff\xff\x0f', b'\xff' * 30, b'\x3a'])
 def test_given_something_else_then_it_is_refused_in_one_sentence(tmp_path: Path, content: bytes) -> None:
     (tmp_path / 'model.onnx').write_bytes(content)

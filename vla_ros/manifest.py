@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 FORMAT = 1
-LARGEST_FILE = {'.onnx': 2**31, '.safetensors': 2**35, '.json': 2**26}
-"""Bytes, by kind; there are no other kinds. No ONNX file is larger: protobuf ends at 2 GiB."""
+LARGEST_FILE = {'.onnx': 2**31, '.data': 2**35, '.safetensors': 2**35, '.json': 2**26}
+"""Bytes, by kind; there are no other kinds. No ONNX file is larger: protobuf ends at 2 GiB; .data is its rest."""
 LARGEST_MATRIX = 2**24  # numbers
 MOST_PIXELS = 2**23  # of all cameras together
 

@@ -2,7 +2,8 @@
 
 A tensor may say that its numbers stand in another file, and a node may say that its machine code does. No checksum of
 a bundle covers those files, and their paths may lead anywhere. So the file is walked through as the protobuf that it
-is; weights are stepped over, not read.
+is; weights are stepped over, not read. A model of more than 2 GiB must have its weights in a file beside it: that one
+file may be allowed, by whoever has checked it.
 """
 
 from __future__ import annotations
@@ -34,28 +35,31 @@ INSIDE: dict[str, dict[int, str]] = {
     'TensorProto': {},
 }
 OP_TYPE, EXTERNAL_DATA, DATA_LOCATION = 4, 13, 14
+KEY, VALUE = 1, 2  # of an entry of EXTERNAL_DATA
 COMPILED = b'EPContext'
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 
 
-def require_whole(path: Path) -> None:
-    """Raise VlaError if an ONNX file names other files, or is no protobuf."""
+def require_whole(path: Path, beside: str | None = None) -> None:
+    """Raise VlaError if an ONNX file names other files than ``beside`` in its own folder, or is no protobuf."""
     try:
         with path.open('rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            problem = _problem(data)
+            problem = _problem(data, beside)
     except (OSError, ValueError, IndexError) as error:  # empty, or not what its own lengths say
         raise VlaError(f'{path} could not be opened: expected an ONNX model, found something else') from error
     if problem is not None:
         raise VlaError(f'{path}: {problem}')
 
 
-def _problem(data: mmap.mmap) -> str | None:
+def _problem(data: mmap.mmap, beside: str | None) -> str | None:
     waiting: list[tuple[str, Span]] = [('ModelProto', (0, len(data)))]
     while waiting:
         message, span = waiting.pop()
         for field, content in _fields(data, span):
             if message == 'TensorProto' and field in (EXTERNAL_DATA, DATA_LOCATION) and content != 0:
-                return 'expected all weights in the file itself, found a tensor that is kept outside'
+                elsewhere = _elsewhere(data, field, content, beside)
+                if elsewhere is not None:
+                    return elsewhere
             if isinstance(content, int):
                 continue
             if message == 'NodeProto' and field == OP_TYPE and data[slice(*content)] == COMPILED:
@@ -64,6 +68,27 @@ def _problem(data: mmap.mmap) -> str | None:
             if inside is not None:
                 waiting.append((inside, content))
     return None
+
+
+def _elsewhere(data: mmap.mmap, field: int, content: int | Span, beside: str | None) -> str | None:
+    """What is wrong with a tensor that is kept outside of the file."""
+    if beside is None:
+        return 'expected all weights in the file itself, found a tensor that is kept outside'
+    if field == DATA_LOCATION:
+        return None  # where, is said by an entry of EXTERNAL_DATA; ONNX Runtime takes none without
+    named = b'' if isinstance(content, int) else _location(data, content)
+    if named in (None, beside.encode()):
+        return None
+    return f'expected weights in {beside} alone, found a tensor that is kept elsewhere'
+
+
+def _location(data: mmap.mmap, span: Span) -> bytes | None:
+    """The file that an entry of EXTERNAL_DATA names; None if the entry is about something else."""
+    found = [(field, data[slice(*part)]) for field, part in _fields(data, span) if not isinstance(part, int)]
+    if (KEY, b'location') not in found:
+        return None
+    values = {value for field, value in found if field == VALUE}
+    return values.pop() if len(values) == 1 else b''
 
 
 def _fields(data: mmap.mmap, span: Span) -> Iterator[tuple[int, int | Span]]:

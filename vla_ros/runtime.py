@@ -6,6 +6,7 @@ and lists providers as available that cannot run. So a session is asked which pr
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,21 @@ PROVIDERS = {
 }
 
 
-def open_session(path: Path, provider: str = 'cpu', *, allow_fallback: bool = False, threads: int = 1) -> Any:
+def open_session(
+    path: Path,
+    provider: str = 'cpu',
+    *,
+    allow_fallback: bool = False,
+    threads: int = 1,
+    weights: Path | None = None,
+) -> Any:
     """An ``onnxruntime.InferenceSession`` on the provider ('cpu', 'cuda' or 'tensorrt').
 
     One intra-op thread that does not spin: with two cores shared between System 1, System 2 and the cameras,
     spinning threads slow everything several times over.
+
+    Args:
+        weights: the one file beside the model that its weights may be in; somebody has checked it.
 
     Raises:
         VlaError: ONNX Runtime is not installed, the provider is unknown or could not be had and
@@ -40,7 +51,9 @@ def open_session(path: Path, provider: str = 'cpu', *, allow_fallback: bool = Fa
         raise VlaError(
             'onnxruntime is not installed; pip install onnxruntime-gpu (or onnxruntime)'
         ) from error
-    require_whole(path)
+    if weights is not None and weights.parent != path.parent:
+        raise VlaError(f'{path}: expected its weights beside it, found them in {weights}')
+    require_whole(path, None if weights is None else weights.name)
     onnxruntime.set_default_logger_severity(4)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -51,14 +64,15 @@ def open_session(path: Path, provider: str = 'cpu', *, allow_fallback: bool = Fa
     chain = [name for name in provider_chain(provider) if name in available]
     settings: list[dict[str, str]] = [{} for _ in chain]
     if PROVIDERS['tensorrt'] in chain:
-        settings[0] = tensorrt_options(path, sha256(path), engine_folder())
+        digest = sha256(path) if weights is None else combined(sha256(path), sha256(weights))
+        settings[0] = tensorrt_options(path, digest, engine_folder())
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=chain, provider_options=settings)
     except (
         Exception
     ) as error:  # ONNX Runtime raises its own C++ exception types, all derived from Exception only
         if allow_fallback and provider != 'cpu':
-            return open_session(path, 'cpu', threads=threads)
+            return open_session(path, 'cpu', threads=threads, weights=weights)
         raise VlaError(
             f'{path} could not be opened on {provider}: {str(error).splitlines()[0][:200]}'
         ) from error
@@ -68,6 +82,11 @@ def open_session(path: Path, provider: str = 'cpu', *, allow_fallback: bool = Fa
             "CUDA libraries, or set 'allow_provider_fallback' to run on the CPU"
         )
     return session
+
+
+def combined(*digests: str) -> str:
+    """One digest for several files: an engine is made of weights that are kept beside a model, too."""
+    return hashlib.sha256(''.join(digests).encode()).hexdigest()
 
 
 def provider_chain(provider: str) -> Sequence[str]:

@@ -18,6 +18,7 @@ FloatArray = npt.NDArray[np.float32]
 DoubleArray = npt.NDArray[np.float64]
 ImageArray = npt.NDArray[np.uint8]
 IndexArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 NANOSECONDS = 1_000_000_000
 

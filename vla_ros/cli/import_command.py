@@ -46,3 +46,40 @@ def smolvla(
         },
     )
     write_json(json_file, spec.model_dump(mode='json'))
+
+
+@app.command('groot-onnx')
+def groot_onnx(
+    export: Annotated[
+        Path,
+        typer.Argument(help="What Isaac-GR00T's export_onnx_n1d7.py wrote, --export-mode full_pipeline."),
+    ],
+    checkpoint: Annotated[Path, typer.Option(help='Folder of the checkpoint that was exported.')],
+    vlm: Annotated[
+        Path, typer.Option(help='Folder with tokenizer, processor and chat template of Cosmos-Reason2-2B.')
+    ],
+    out: Annotated[Path, typer.Option(help='New folder for the model.')],
+    embodiment: Annotated[
+        str | None, typer.Option(help='Which robot, if the checkpoint knows several.')
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """A GR00T N1.7 in the official ONNX export, for backend groot_onnx of the action node. Needs torch, once."""
+    try:
+        from vla_ros.training.import_groot import import_groot
+    except ImportError as error:
+        raise VlaError(f"import needs more packages ({error}); pip install 'vla_ros[train]'") from error
+    spec = import_groot(export, checkpoint, vlm, out, embodiment, console.print)
+    show_numbers(
+        str(out),
+        {
+            'embodiment': f'{spec.embodiment} ({spec.embodiment_id})',
+            'pictures': ', '.join(spec.pictures.keys),
+            'state': ', '.join(f'{part.key} ({part.width})' for part in spec.state),
+            'actions': ', '.join(
+                f'{part.key} ({part.width}, {part.representation})' for part in spec.actions
+            ),
+            'horizon': f'{spec.horizon} steps',
+        },
+    )
+    write_json(json_file, spec.model_dump(mode='json'))

@@ -26,8 +26,8 @@ BACKEND_SETTINGS = (
         'backend',
         ONNX,
         "System 1: the bundle's own policy, one on a server that speaks the protocol of openpi (pi0, pi0.5) or of "
-        'GR00T (N1.6, N1.7), or a SmolVLA that was imported.',
-        choices=(ONNX, 'openpi', 'groot', 'smolvla'),
+        'GR00T (N1.6, N1.7), or a SmolVLA or a GR00T that was imported.',
+        choices=(ONNX, 'openpi', 'groot', 'smolvla', 'groot_onnx'),
         instead={
             'lerobot': "LeRobot's policy server speaks pickle, with which it could run any code here; serve the "
             'policy by the protocol of openpi or of groot'
@@ -49,7 +49,7 @@ BACKEND_SETTINGS = (
     Setting(
         'server',
         '',
-        'Its address, as ws://host:8000 (openpi) or tcp://host:5555 (groot); for smolvla, the folder of the model.',
+        'Its address, as ws://host:8000 (openpi) or tcp://host:5555 (groot); of one that was imported, its folder.',
     ),
     Setting(
         'server_timeout',

@@ -36,6 +36,7 @@ MODULES = {
     'openpi': ('msgpack', 'websockets'),
     'groot': ('msgpack', 'zmq'),
     'smolvla': ('onnxruntime', 'tokenizers'),
+    'groot_onnx': ('onnxruntime', 'tokenizers'),
 }
 
 
@@ -170,7 +171,7 @@ def open_policy(
     environment: Mapping[str, str] = os.environ,
     provider: Provider = CPU,
 ) -> RemotePolicy:
-    """The policy on the server at ``address``; of smolvla that is the folder of an imported model, run on ``provider``.
+    """The policy on the server at ``address``; of an imported model that is its folder, and ``provider`` runs it.
 
     Raises:
         VlaError: the file is of another protocol, the address of none, a package is missing, or it cannot be mapped.
@@ -211,8 +212,8 @@ def _link(backend: str, file: PolicyFile, address: str, timeout: float, key: str
     import onnxruntime  # noqa: F401
     import tokenizers  # noqa: F401
 
+    from vla_ros.action.groot.link import GrootOnnxLink
     from vla_ros.action.smolvla.link import SmolVlaLink
 
-    return SmolVlaLink(
-        file, Path(address).expanduser(), provider.name, allow_fallback=provider.allow_fallback
-    )
+    kind = SmolVlaLink if backend == 'smolvla' else GrootOnnxLink
+    return kind(file, Path(address).expanduser(), provider.name, allow_fallback=provider.allow_fallback)

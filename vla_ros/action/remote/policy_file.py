@@ -62,7 +62,7 @@ class PolicyFile(Strict):
 
     name: str = Field(pattern=r'^[a-z][a-z0-9_]*$', max_length=100)
     title: str = Field(min_length=1, max_length=1000)
-    backend: Literal['openpi', 'groot', 'smolvla']
+    backend: Literal['openpi', 'groot', 'smolvla', 'groot_onnx']
     prompt: Literal['subtask', 'instruction']
     prompt_key: Key
     horizon: int = Field(gt=0, le=1000)

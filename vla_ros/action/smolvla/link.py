@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vla_ros.action.interruptible import Interruptible
 from vla_ros.action.noise import noise
 from vla_ros.action.remote.errors import ServerError
 from vla_ros.action.remote.link import Asked
@@ -44,18 +45,17 @@ class SmolVlaLink:
         self._prefix: Any = None
         self._step: Any = None
         self._words: Any = None
-        self._given_up = False
+        self._runs: Interruptible | None = None
 
     def connect(self) -> None:
         """Load the model, if it is not yet, and run it once."""
-        self._given_up = False
+        self._runs = self._runs or Interruptible()
+        self._runs.begin()
         if self._prefix is not None:
             return
-        import onnxruntime
         from tokenizers import Tokenizer
 
         spec = self._spec
-        self._options = onnxruntime.RunOptions()
         words = Tokenizer.from_file(str(model_file(self._folder, spec, 'tokenizer')))
         words.no_padding()
         words.no_truncation()
@@ -73,12 +73,14 @@ class SmolVlaLink:
 
     def ask(self, asked: Asked) -> Mapping[str, npt.NDArray[np.generic]]:
         """A chunk (horizon, numbers) in the units of the data; the same question gives the same chunk."""
-        spec = self._spec
+        spec, runs = self._spec, self._runs
+        if runs is None:
+            raise ServerError('not loaded yet')
         ids = self._words.encode(asked.prompt if asked.prompt.endswith('\n') else f'{asked.prompt}\n').ids
         if len(ids) > spec.words:
             raise ServerError(f'prompt: expected at most {spec.words} tokens, found {len(ids)}')
         images = np.stack([as_seen(asked.pictures[key], spec.image_size) for key in self._keys])
-        keys, values = self._run(
+        keys, values = runs.run(
             self._prefix,
             {
                 'images': images,
@@ -89,26 +91,18 @@ class SmolVlaLink:
         x = noise(asked.seed, 0, (spec.horizon, spec.action.width))
         for k in range(spec.steps):
             time = time_waves(1.0 - k / spec.steps, spec.time)
-            (velocity,) = self._run(self._step, {'actions': x, 'time': time, 'keys': keys, 'values': values})
+            (velocity,) = runs.run(self._step, {'actions': x, 'time': time, 'keys': keys, 'values': values})
             x = x - velocity / np.float32(spec.steps)
         mean, std = np.array(spec.action.mean), np.array(spec.action.std)
         return {ACTION: x[:, : len(mean)] * std + mean}
 
     def abort(self) -> None:
         """End the run that another thread waits for."""
-        self._given_up = True
-        if self._prefix is not None:
-            self._options.terminate = True
+        if self._runs is not None:
+            self._runs.abort()
 
     def close(self) -> None:
         """Nothing to leave; the model stays loaded for the next connection."""
-
-    def _run(self, session: Any, inputs: Mapping[str, npt.NDArray[Any]]) -> list[Any]:
-        if self._given_up:
-            raise ServerError('given up')
-        self._options.terminate = False
-        found: list[Any] = session.run(None, dict(inputs), self._options)
-        return found
 
 
 def require_fit(file: PolicyFile, spec: ModelSpec) -> None:

@@ -28,7 +28,7 @@ from vla_ros.training.export import export_action, export_vision  # noqa: E402
 from vla_ros.training.flow import FlowConfig, FlowHead  # noqa: E402
 from vla_ros.training.int8_weights import BLOCK, LARGEST, ZERO, quantise  # noqa: E402
 from vla_ros.training.precision import LIMITS, chosen  # noqa: E402
-from vla_ros.types import VisualTokens, VlaError  # noqa: E402
+from vla_ros.types import Situation, VisualTokens, VlaError  # noqa: E402
 
 SHIPPED = Path(__file__).parent.parent / 'models' / 'tabletop'
 CONFIG = FlowConfig(
@@ -183,7 +183,8 @@ def test_given_a_copy_of_a_bundle_when_its_precision_changes_then_it_says_so_and
         for stamp in range(3):
             seen = VisualTokens(stamp, draw.standard_normal((spec.rows, spec.width), np.float32))
             (said, meant), (wanted, thought) = (
-                mind.think(seen, 'touch the red cube') for mind in (drafted, plain)
+                mind.think(seen, 'touch the red cube', situation=Situation('open'))
+                for mind in (drafted, plain)
             )
             assert said == wanted and meant.rows.tobytes() == thought.rows.tobytes()
         FlowPolicy(bundle).warm_up()

@@ -88,7 +88,7 @@ class Graph:
         for node in (*self.nodes, self.tester):
             node.destroy_node()
         self.context.try_shutdown()
-        assert self.errors == []
+        assert self.errors == [], self.errors
 
     def add(self, make: Callable[..., Any], **parameters: Any) -> Any:
         """A node with these parameters; a lifecycle node starts by itself unless ``autostart=False``."""

@@ -140,7 +140,8 @@ def _results(paths: Sequence[Path], name: str) -> Iterator[tuple[str, ...]]:
 
 
 def _result(content: Mapping[str, Any]) -> tuple[str, ...]:
-    where = f'seed {content["seed"]}, {content["wordings"]}; {content["machine"]["processor"]}'
+    words = ', '.join(Path(file).name for file in str(content['wordings']).split(', '))
+    where = f'seed {content["seed"]}, {words}; {content["machine"]["processor"]}'
     if 'success_rate' not in content:
         numbers = '; '.join(_flat({key: content[key] for key in REASONING if content.get(key) is not None}))
         return f'thoughts about {content["orders"]} orders', numbers, where

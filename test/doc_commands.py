@@ -41,6 +41,7 @@ NEEDS = (
         'a copy with other graphs (test/test_training_precision.py)',
     ),
     (r'training.md', r'accelerate .*', 'GPUs'),
+    (r'models.md', r'python scripts/deployment/.*', 'Isaac-GR00T, its weights and a GPU'),
     (r'.*', r'vla_ros record .*', 'somebody who ends it (test/test_nodes_dataset_recorder.py)'),
     (
         r'dataset.md',

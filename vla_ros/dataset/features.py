@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from vla_ros.dataset.layout import ACTION, COUNTERS, IMAGES, INFO, STATE, UNIT, VERSION, read_json
+from vla_ros.dataset.layout import ACTION, COUNTERS, IMAGES, INFO, STATE, UNIT, VERSION
 from vla_ros.dataset.mapping import DatasetMapping, Vector, in_radians
 from vla_ros.dataset.recording import CAMERA_NAME
+from vla_ros.json_file import read_json
 from vla_ros.types import VlaError
 
 OLDER = 'v2.'

@@ -35,7 +35,6 @@ COUNTERS = {
 }
 """Columns that every dataset has, one number a frame."""
 UNIT = 'rad'
-LARGEST_INFO = 10_000_000  # bytes
 
 
 @dataclass(frozen=True, order=True)
@@ -129,22 +128,3 @@ def write_json(path: Path, content: Any) -> None:
     """Write plain values, all or nothing."""
     with replacing(path) as unfinished:
         unfinished.write_text(json.dumps(content, indent=4, ensure_ascii=False), encoding='utf-8')
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a file.
-
-    Raises:
-        VlaError: no such file, or it is no JSON object.
-    """
-    try:
-        if path.stat().st_size > LARGEST_INFO:
-            raise VlaError(f'{path}: expected at most {LARGEST_INFO} bytes, found more')
-        content = json.loads(path.read_text(encoding='utf-8'))
-    except OSError as error:
-        raise VlaError(f'{path} is missing or cannot be read: {error.strerror}') from error
-    except (ValueError, RecursionError) as error:
-        raise VlaError(f'{path} is not JSON: {str(error)[:100]}') from error
-    if not isinstance(content, dict):
-        raise VlaError(f'{path}: expected an object, found {type(content).__name__}')
-    return content

@@ -7,7 +7,6 @@ a word. Keys that a configuration does not have are as Gr00tN1d7Config of Isaac-
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from vla_ros.action.groot.model import ActionSpec, ScaleSpec, StateSpec
+from vla_ros.json_file import read_json
 from vla_ros.types import VlaError
 
 Representation = Literal['absolute', 'delta', 'unsaid']
@@ -193,16 +193,3 @@ def require(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any], *, 
     for key, value in wanted.items():
         if found.get(key, None if given else value) != value:
             raise VlaError(f'{path}: {key}: expected {value!r}, found {found.get(key)!r}')
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """An object in a file; VlaError if there is none."""
-    try:
-        content = json.loads(path.read_text('utf-8'))
-    except (OSError, ValueError) as error:
-        raise VlaError(
-            f'{path}: expected JSON as Isaac-GR00T N1.7 writes it, found none ({error})'
-        ) from error
-    if not isinstance(content, dict):
-        raise VlaError(f'{path}: expected a JSON object, found {type(content).__name__}')
-    return content

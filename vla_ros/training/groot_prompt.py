@@ -8,7 +8,8 @@ from typing import Any
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from vla_ros.action.groot.model import PicturesSpec, PromptSpec
-from vla_ros.training.groot_checkpoint import Checkpoint, read_json, require
+from vla_ros.json_file import read_json
+from vla_ros.training.groot_checkpoint import Checkpoint, require
 from vla_ros.types import VlaError
 
 PICTURE = '<|image_pad|>'

@@ -17,8 +17,9 @@ from safetensors import safe_open
 from vla_ros.action.groot.graphs import OPTIONAL, open_graphs, require_signature, signatures
 from vla_ros.action.groot.model import ModelSpec, SizesSpec, write_model
 from vla_ros.bundle import sha256
+from vla_ros.json_file import read_json
 from vla_ros.manifest import FileSpec
-from vla_ros.training.groot_checkpoint import Checkpoint, read_checkpoint, read_json, require
+from vla_ros.training.groot_checkpoint import Checkpoint, read_checkpoint, require
 from vla_ros.training.groot_prompt import read_pictures, read_prompt
 from vla_ros.training.single_precision import save, to_single_precision
 from vla_ros.types import FloatArray, VlaError

@@ -7,7 +7,6 @@ What a checkpoint wants that is not done here is refused; nothing is left out wi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from safetensors.torch import load_file
 from torch import Tensor
 
+from vla_ros.json_file import read_json
 from vla_ros.training.smolvla import EXPERT, TEXT, VISION, Architecture
 from vla_ros.types import VlaError
 
@@ -73,7 +73,7 @@ def read_checkpoint(folder: Path, vlm: Path | None = None) -> Checkpoint:
     Raises:
         VlaError: a file is missing, or the checkpoint wants what is not done here.
     """
-    config = _json(folder / 'config.json')
+    config = read_json(folder / 'config.json')
     _require(folder, config)
     try:
         return _read(folder, config, vlm)
@@ -106,7 +106,7 @@ def _read(folder: Path, config: Mapping[str, Any], vlm: Path | None) -> Checkpoi
     if not images:
         raise VlaError(f'{folder}: config.json: input_features: expected pictures, found none')
     return Checkpoint(
-        architecture=_architecture(config, _json(vlm / 'config.json'), weights, vlm),
+        architecture=_architecture(config, read_json(vlm / 'config.json'), weights, vlm),
         weights=weights,
         images=images,
         words=int(config['tokenizer_max_length']),
@@ -188,7 +188,7 @@ def _count(weights: Mapping[str, Tensor], at: str) -> int:
 
 def _statistics(folder: Path, file: str, key: str, kind: str) -> Statistics:
     """Of one vector, from the steps of a processor; every step must be one that is known."""
-    steps = _json(folder / file).get('steps', [])
+    steps = read_json(folder / file).get('steps', [])
     names = [step.get('registry_name') for step in steps]
     strange = [name for name in names if name not in HARMLESS | STATISTICS]
     if strange:
@@ -204,18 +204,6 @@ def _statistics(folder: Path, file: str, key: str, kind: str) -> Statistics:
         )
     mean, std = (tuple(map(float, tensors[f'{key}.{what}'].flatten())) for what in ('mean', 'std'))
     return Statistics(mean, std)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text('utf-8'))
-    except (OSError, ValueError) as error:
-        raise VlaError(
-            f'{path}: expected JSON as LeRobot 0.4 and later writes it, found none ({error})'
-        ) from error
-    if not isinstance(content, dict):
-        raise VlaError(f'{path}: expected a JSON object, found {type(content).__name__}')
-    return content
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:

@@ -12,8 +12,8 @@ matplotlib.use('Agg')  # no display; must come before pyplot
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 
-from vla_ros.types import VlaError
 from vla_ros.viz.bench_table import figures_of
+from vla_ros.viz.figure_file import save_figure
 
 DPI, COLUMNS = 110, 3
 UNITS = ('_seconds', '_mib')  # what is no ratio
@@ -38,13 +38,7 @@ def draw_bench(report: dict[str, Any], path: Path) -> None:
     for index, (name, points) in enumerate(sweeps.items()):
         _sweep(figure.add_subplot(grid[1 + index // COLUMNS, index % COLUMNS]), name, points)
     figure.tight_layout()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, facecolor=BACKGROUND)
-    except OSError as error:
-        raise VlaError(f'{path} could not be written: {error.strerror}') from error
-    finally:
-        pyplot.close(figure)
+    save_figure(figure, path)
 
 
 def _bars(axes: Axes, report: dict[str, Any]) -> None:

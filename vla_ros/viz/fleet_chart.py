@@ -13,8 +13,8 @@ matplotlib.use('Agg')  # no display; must come before pyplot
 from matplotlib import pyplot
 from rich.table import Table
 
-from vla_ros.types import VlaError
 from vla_ros.viz.colours import ACCENT, AMBER, BACKGROUND, EDGE, MUTED, PANEL, TEXT, Colour, shade
+from vla_ros.viz.figure_file import save_figure
 
 DPI = 110
 COLUMNS = {
@@ -59,13 +59,7 @@ def draw_fleet(rows: Sequence[Mapping[str, Any]], rate: float, path: Path) -> No
     right.set_ylabel('from pictures to thought [ms]', color=shade(MUTED))
     for axes in (left, right):
         _dress(axes, robots)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, facecolor=shade(BACKGROUND))
-    except OSError as error:
-        raise VlaError(f'{path} could not be written: {error.strerror}') from error
-    finally:
-        pyplot.close(figure)
+    save_figure(figure, path)
 
 
 def _line(

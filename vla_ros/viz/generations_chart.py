@@ -14,7 +14,8 @@ import numpy as np
 from matplotlib import pyplot
 from rich.table import Table
 
-from vla_ros.types import ActionChunk, VlaError
+from vla_ros.types import ActionChunk
+from vla_ros.viz.figure_file import save_figure
 from vla_ros.viz.smoothness_chart import BACKGROUND, DPI, colour_of, dress
 
 COLUMNS = (
@@ -76,10 +77,4 @@ def draw_generations(
             axes[2].plot(times, chunk.positions[:, int(joint)], 'o-', color=colour, label=name)
     dress(axes[2], f'Joint {int(joint) + 1} in one look', 's', 'rad')
     figure.tight_layout()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, facecolor=BACKGROUND)
-    except OSError as error:
-        raise VlaError(f'{path} could not be written: {error.strerror}') from error
-    finally:
-        pyplot.close(figure)
+    save_figure(figure, path)

@@ -16,8 +16,8 @@ from vla_ros.evaluation.replay.course import Course
 from vla_ros.evaluation.replay.faults import Fault
 from vla_ros.evaluation.replay.outcome import Outcome
 from vla_ros.evaluation.replay.verdict import Verdict
-from vla_ros.types import VlaError
 from vla_ros.viz.colours import ACCENT, AMBER, BACKGROUND, EDGE, GREEN, MUTED, RED, TEXT, shade
+from vla_ros.viz.figure_file import save_figure
 
 DPI = 100
 VERDICTS = {'go': GREEN, 'unsure': AMBER, 'refused': RED}
@@ -57,13 +57,7 @@ def draw_replay(path: Path, verdict: Verdict, outcome: Outcome, faults: tuple[Fa
     axes[0].legend(
         loc='lower right', bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False, labelcolor=shade(TEXT)
     )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, facecolor=shade(BACKGROUND))
-    except OSError as error:
-        raise VlaError(f'{path} could not be written: {error.strerror}') from error
-    finally:
-        pyplot.close(figure)
+    save_figure(figure, path)
 
 
 def _draw_joint(axes: Axes, name: str, index: int, verdict: Verdict) -> None:

@@ -19,8 +19,8 @@ from vla_ros.evaluation.senders import OURS_EARLY
 from vla_ros.evaluation.smoothness import run
 from vla_ros.paths import config_file
 from vla_ros.sim.model import JOINT_NAMES, TIME_STEP
-from vla_ros.types import VlaError
 from vla_ros.viz.colours import JOINT_COLOURS
+from vla_ros.viz.figure_file import save_figure
 
 DPI = 110
 DELAY = 0.2  # seconds, of the runs that are drawn
@@ -104,13 +104,7 @@ def draw_report(report: dict[str, Any], seed: int, path: Path) -> None:
     dress(upper, f'Velocity of {JOINT_NAMES[JOINT]} at {1e3 * DELAY:.0f} ms', 's', 'rad/s')
     dress(lower, 'Its jerk', 's', 'rad/s³')
     figure.tight_layout()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, facecolor=BACKGROUND)
-    except OSError as error:
-        raise VlaError(f'{path} could not be written: {error.strerror}') from error
-    finally:
-        pyplot.close(figure)
+    save_figure(figure, path)
 
 
 def colour_of(index: int) -> tuple[float, float, float]:

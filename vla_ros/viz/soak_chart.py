@@ -21,6 +21,7 @@ from matplotlib.axes import Axes
 
 from vla_ros.types import VlaError
 from vla_ros.viz.colours import ACCENT, BACKGROUND, EDGE, JOINT_COLOURS, MUTED, PANEL, TEXT, shade
+from vla_ros.viz.figure_file import save_figure
 
 DPI = 100
 
@@ -66,13 +67,7 @@ def draw_soak(report: Mapping[str, Any], path: Path) -> None:
             one.axvspan(begins / 60, ends / 60, color=shade(EDGE), alpha=0.5, linewidth=0)
     for one in (memory, latencies):
         one.legend(loc='lower right', ncols=4, frameon=False, labelcolor=shade(TEXT), fontsize=8)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, facecolor=figure.get_facecolor())
-    except OSError as error:
-        raise VlaError(f'{path} could not be written: {error.strerror}') from error
-    finally:
-        pyplot.close(figure)
+    save_figure(figure, path)
 
 
 def _number(value: float | None) -> float:

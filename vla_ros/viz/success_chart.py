@@ -12,8 +12,8 @@ matplotlib.use('Agg')  # no display; must come before pyplot
 
 from matplotlib import pyplot
 
-from vla_ros.types import VlaError
 from vla_ros.viz.colours import ACCENT, BACKGROUND, EDGE, MUTED, PANEL, TEXT, shade
+from vla_ros.viz.figure_file import save_figure
 
 DPI = 110
 
@@ -46,10 +46,4 @@ def draw_success(results: Mapping[str, Mapping[str, Any]], path: Path) -> None:
     axes.set_axisbelow(True)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, facecolor=shade(BACKGROUND))
-    except OSError as error:
-        raise VlaError(f'{path} could not be written: {error.strerror}') from error
-    finally:
-        pyplot.close(figure)
+    save_figure(figure, path)

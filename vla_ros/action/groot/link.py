@@ -7,8 +7,8 @@ The answers are those of GR00T's own server: relative actions already added to t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from vla_ros.action.groot.model import ModelSpec, load_model, model_file
 from vla_ros.action.groot.numbers import action_parts, state_vector
 from vla_ros.action.groot.pictures import patches
 from vla_ros.action.groot.words import places, prompt_text
-from vla_ros.action.interruptible import Interruptible
+from vla_ros.action.local_link import LocalLink, open_words, require_same
 from vla_ros.action.noise import noise
 from vla_ros.action.remote.errors import ServerError
 from vla_ros.action.remote.link import Asked
@@ -26,8 +26,8 @@ from vla_ros.action.remote.policy_file import PolicyFile
 from vla_ros.types import BoolArray, FloatArray, IndexArray, VlaError
 
 
-class GrootOnnxLink:
-    """A ``Link`` that leads nowhere but to ONNX Runtime."""
+class GrootOnnxLink(LocalLink):
+    """GR00T N1.7, as ``vla_ros import groot-onnx`` writes it."""
 
     def __init__(
         self, file: PolicyFile, folder: Path, provider: str = 'cpu', *, allow_fallback: bool = False
@@ -37,32 +37,21 @@ class GrootOnnxLink:
         Raises:
             VlaError: there is no such model, or it does not fit.
         """
+        super().__init__()
         self._spec = load_model(folder)
         require_fit(file, self._spec)
         self._folder, self._provider, self._allow_fallback = folder, provider, allow_fallback
-        self._graphs: dict[str, Any] = {}
-        self._runs: Interruptible | None = None
 
-    def connect(self) -> None:
-        """Load the model, if it is not yet, and run it once."""
-        self._runs = self._runs or Interruptible()
-        self._runs.begin()
-        if self._graphs:
-            return
-        from tokenizers import Tokenizer
-
+    def _load(self) -> None:
         spec = self._spec
-        words = Tokenizer.from_file(str(model_file(self._folder, spec, 'tokenizer')))
-        words.no_padding()
-        words.no_truncation()
+        words = open_words(model_file(self._folder, spec, 'tokenizer'))
         self._words, self._picture = words, words.token_to_id(spec.prompt.picture)
         if self._picture is None:
             raise VlaError(f'{self._folder}: tokenizer: expected a token {spec.prompt.picture!r}, found none')
         self._special = [token.content for token in words.get_added_tokens_decoder().values()]
-        graphs = open_graphs(self._folder, spec, self._provider, allow_fallback=self._allow_fallback)
+        self._sessions = open_graphs(self._folder, spec, self._provider, allow_fallback=self._allow_fallback)
         self._embodiment = np.array([spec.embodiment_id], np.int64)
-        self._places = self._runs.run(graphs['places'], {'ids': np.arange(spec.sizes.rows)})[0]
-        self._graphs = graphs
+        (self._places,) = self._run('places', {'ids': np.arange(spec.sizes.rows)})
         nothing = np.zeros((spec.pictures.side, spec.pictures.side, 3), np.uint8)
         state = {part.key: np.zeros(part.width, np.float32) for part in spec.state}
         self.ask(Asked(dict.fromkeys(spec.pictures.keys, nothing), state, 'wait', 0))
@@ -94,14 +83,6 @@ class GrootOnnxLink:
             x = x + velocity[:, -spec.sizes.rows :] / np.float32(spec.steps)
         return np.asarray(x[0], np.float32)
 
-    def abort(self) -> None:
-        """End the run that another thread waits for."""
-        if self._runs is not None:
-            self._runs.abort()
-
-    def close(self) -> None:
-        """Nothing to leave; the model stays loaded for the next connection."""
-
     def _features(self, asked: Asked) -> tuple[FloatArray, BoolArray]:
         """What System 2's backbone makes of pictures and words (1, tokens, width), and which tokens are of pictures."""
         spec = self._spec
@@ -120,7 +101,7 @@ class GrootOnnxLink:
         }
         (features,) = self._run('llm', inputs)
         for name in ('normalise', 'vl_self_attention'):
-            if name in self._graphs:
+            if name in self._sessions:
                 (features,) = self._run(name, {'hidden_states': features})
         return features, is_picture
 
@@ -133,11 +114,6 @@ class GrootOnnxLink:
         text = prompt_text(words, spec.prompt, spec.pictures)
         return np.array(self._words.encode(text, add_special_tokens=False).ids, np.int64)
 
-    def _run(self, name: str, inputs: Mapping[str, npt.NDArray[Any]]) -> list[Any]:
-        if self._runs is None or not self._graphs:
-            raise ServerError('not loaded yet')
-        return self._runs.run(self._graphs[name], inputs)
-
 
 def require_fit(file: PolicyFile, spec: ModelSpec) -> None:
     """Refuse a policy's file that is about another model.
@@ -146,10 +122,7 @@ def require_fit(file: PolicyFile, spec: ModelSpec) -> None:
         VlaError: in one sentence, what does not fit.
     """
 
-    def require(what: str, expected: object, found: object) -> None:
-        if expected != found:
-            raise VlaError(f'policy {file.name!r}: {what}: expected {expected}, as the model, found {found}')
-
+    require = partial(require_same, file)
     require('pictures', sorted(spec.pictures.keys), sorted(picture.key for picture in file.pictures))
     for what, parts, declared in (
         ('state', {part.key: part.width for part in spec.state}, file.state),

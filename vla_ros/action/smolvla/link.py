@@ -7,13 +7,13 @@ a given time and no longer.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from vla_ros.action.interruptible import Interruptible
+from vla_ros.action.local_link import LocalLink, open_words, require_same
 from vla_ros.action.noise import noise
 from vla_ros.action.remote.errors import ServerError
 from vla_ros.action.remote.link import Asked
@@ -27,8 +27,8 @@ EPSILON = 1e-8  # beside deviations, as in LeRobot's normalisation
 STATE, ACTION = 'observation.state', 'action'
 
 
-class SmolVlaLink:
-    """A ``Link`` that leads nowhere but to ONNX Runtime."""
+class SmolVlaLink(LocalLink):
+    """SmolVLA, as ``vla_ros import smolvla`` writes it."""
 
     def __init__(
         self, file: PolicyFile, folder: Path, provider: str = 'cpu', *, allow_fallback: bool = False
@@ -38,50 +38,37 @@ class SmolVlaLink:
         Raises:
             VlaError: there is no such model, or it does not fit.
         """
+        super().__init__()
         self._spec = load_model(folder)
         require_fit(file, self._spec)
         self._folder, self._provider, self._allow_fallback = folder, provider, allow_fallback
         self._keys = [key for key in self._spec.images if key in {picture.key for picture in file.pictures}]
-        self._prefix: Any = None
-        self._step: Any = None
-        self._words: Any = None
-        self._runs: Interruptible | None = None
 
-    def connect(self) -> None:
-        """Load the model, if it is not yet, and run it once."""
-        self._runs = self._runs or Interruptible()
-        self._runs.begin()
-        if self._prefix is not None:
-            return
-        from tokenizers import Tokenizer
-
+    def _load(self) -> None:
         spec = self._spec
-        words = Tokenizer.from_file(str(model_file(self._folder, spec, 'tokenizer')))
-        words.no_padding()
-        words.no_truncation()
-        self._words = words
-        step, prefix = (
-            open_session(
-                model_file(self._folder, spec, key), self._provider, allow_fallback=self._allow_fallback
+        self._words = open_words(model_file(self._folder, spec, 'tokenizer'))
+        self._sessions = {
+            key: open_session(path, self._provider, allow_fallback=self._allow_fallback)
+            for key, path in (
+                ('prefix', model_file(self._folder, spec, 'prefix')),
+                ('step', model_file(self._folder, spec, 'step')),
             )
-            for key in ('step', 'prefix')
-        )
-        self._step, self._prefix = step, prefix
+        }
         nothing = np.zeros((spec.image_size, spec.image_size, 3), np.uint8)
         state = np.array(spec.state.mean, np.float32)
         self.ask(Asked(dict.fromkeys(self._keys, nothing), {STATE: state}, 'wait', 0))
 
     def ask(self, asked: Asked) -> Mapping[str, npt.NDArray[np.generic]]:
         """A chunk (horizon, numbers) in the units of the data; the same question gives the same chunk."""
-        spec, runs = self._spec, self._runs
-        if runs is None:
+        spec = self._spec
+        if not self._sessions:
             raise ServerError('not loaded yet')
         ids = self._words.encode(asked.prompt if asked.prompt.endswith('\n') else f'{asked.prompt}\n').ids
         if len(ids) > spec.words:
             raise ServerError(f'prompt: expected at most {spec.words} tokens, found {len(ids)}')
         images = np.stack([as_seen(asked.pictures[key], spec.image_size) for key in self._keys])
-        keys, values = runs.run(
-            self._prefix,
+        keys, values = self._run(
+            'prefix',
             {
                 'images': images,
                 'words': np.array(ids, np.int64),
@@ -91,18 +78,10 @@ class SmolVlaLink:
         x = noise(asked.seed, 0, (spec.horizon, spec.action.width))
         for k in range(spec.steps):
             time = time_waves(1.0 - k / spec.steps, spec.time)
-            (velocity,) = runs.run(self._step, {'actions': x, 'time': time, 'keys': keys, 'values': values})
+            (velocity,) = self._run('step', {'actions': x, 'time': time, 'keys': keys, 'values': values})
             x = x - velocity / np.float32(spec.steps)
         mean, std = np.array(spec.action.mean), np.array(spec.action.std)
         return {ACTION: x[:, : len(mean)] * std + mean}
-
-    def abort(self) -> None:
-        """End the run that another thread waits for."""
-        if self._runs is not None:
-            self._runs.abort()
-
-    def close(self) -> None:
-        """Nothing to leave; the model stays loaded for the next connection."""
 
 
 def require_fit(file: PolicyFile, spec: ModelSpec) -> None:
@@ -112,10 +91,7 @@ def require_fit(file: PolicyFile, spec: ModelSpec) -> None:
         VlaError: in one sentence, what does not fit.
     """
 
-    def require(what: str, expected: object, found: object) -> None:
-        if expected != found:
-            raise VlaError(f'policy {file.name!r}: {what}: expected {expected}, as the model, found {found}')
-
+    require = partial(require_same, file)
     strange = [picture.key for picture in file.pictures if picture.key not in spec.images]
     if strange:
         raise VlaError(

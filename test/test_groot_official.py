@@ -12,34 +12,18 @@ pytest.importorskip('torch')
 pytest.importorskip('transformers')
 pytest.importorskip('onnx')
 
+from groot_policy import groot_policy
+
 from vla_ros.action.groot.link import GrootOnnxLink
 from vla_ros.action.remote.link import Asked
-from vla_ros.action.remote.policy_file import PolicyFile
 from vla_ros.training.import_groot import import_groot
 
 ANSWERS = os.environ.get('VLA_ROS_GROOT_ANSWERS', '')
 pytestmark = pytest.mark.skipif(not ANSWERS, reason='scripts/compare_groot.sh runs Isaac-GR00T before')
 CAMERAS, WIDTHS, HORIZON = ('front', 'wrist'), {'arm': 2, 'gripper': 1, 'turn': 1}, 6
+JOINTS = {key: [f'{key}{n}' for n in range(width)] for key, width in WIDTHS.items()}
 TOLERANCE = {'export_single': 1e-4, 'export': 0.02}
 """Of numbers up to 100. In bfloat16 the export rounds more than weights: constants, such as the scale of attention."""
-
-
-def policy() -> PolicyFile:
-    columns = {key: [{'joint': f'{key}{n}'} for n in range(width)] for key, width in WIDTHS.items()}
-    actions = {'space': 'joint', 'representation': 'absolute'}
-    content = {
-        'name': 'tiny',
-        'title': 'A tiny GR00T',
-        'backend': 'groot_onnx',
-        'prompt': 'subtask',
-        'prompt_key': 'task',
-        'horizon': HORIZON,
-        'dt': 0.1,
-        'pictures': [{'key': key, 'camera': key} for key in CAMERAS],
-        'state': [{'key': key, 'columns': columns[key]} for key in WIDTHS],
-        'actions': [{'key': key, 'columns': columns[key], **actions} for key in WIDTHS],
-    }
-    return PolicyFile.model_validate(content)
 
 
 @pytest.mark.parametrize('export', TOLERANCE)
@@ -47,7 +31,7 @@ def test_both_make_the_same_chunk(tmp_path: Path, export: str, monkeypatch: pyte
     folder = Path(ANSWERS)
     vlm = folder / 'nvidia' / 'Cosmos-Reason2-2B'
     import_groot(folder / export, folder / 'checkpoint', vlm, tmp_path / 'model')
-    link = GrootOnnxLink(policy(), tmp_path / 'model')
+    link = GrootOnnxLink(groot_policy(JOINTS, CAMERAS, HORIZON), tmp_path / 'model')
     link.connect()
     said = np.load(folder / 'answers.npz')
     started = np.load(folder / 'noise.npy')

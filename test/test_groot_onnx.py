@@ -14,6 +14,7 @@ pytest.importorskip('torch')
 pytest.importorskip('transformers')
 pytest.importorskip('onnx')
 
+from groot_policy import groot_policy
 from served_policy import tiny_manifest
 from tiny_groot import (
     ACTION,
@@ -60,22 +61,7 @@ def model(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path:
 
 
 def policy(**changes: Any) -> PolicyFile:
-    parts = {'arm': ['a', 'b'], 'turn': ['c']}
-    columns = {key: [{'joint': joint} for joint in joints] for key, joints in parts.items()}
-    actions = {'space': 'joint', 'representation': 'absolute'}
-    content: dict[str, Any] = {
-        'name': 'tiny',
-        'title': 'A tiny GR00T',
-        'backend': 'groot_onnx',
-        'prompt': 'subtask',
-        'prompt_key': 'task',
-        'horizon': HORIZON,
-        'dt': 0.1,
-        'pictures': [{'key': key, 'camera': key} for key in CAMERAS],
-        'state': [{'key': key, 'columns': columns[key]} for key in parts],
-        'actions': [{'key': key, 'columns': columns[key], **actions} for key in parts],
-    }
-    return PolicyFile.model_validate({**content, **changes})
+    return groot_policy({'arm': ['a', 'b'], 'turn': ['c']}, CAMERAS, HORIZON, **changes)
 
 
 def asked(seed: int = 7, prompt: str = 'Touch it!') -> Asked:

@@ -25,7 +25,7 @@ from vla_ros.training.conversations import followed
 from vla_ros.training.demonstrations import HORIZON, _episode
 from vla_ros.training.labels import KINDS, Truth, object_centres
 from vla_ros.training.lessons import Lessons, LessonWriter, as_numbers, from_numbers, joined, load_lessons
-from vla_ros.training.stages import _run
+from vla_ros.training.stages import run_folder
 from vla_ros.types import Subtask
 
 TOUCH = Request((Subtask('touch', KINDS[0]),))
@@ -262,8 +262,8 @@ def test_an_episode_shows_what_the_expert_does_from_each_look(kind: str) -> None
 
 
 def test_what_goes_on_from_a_bundle_never_resumes_another_run(tmp_path: Path) -> None:
-    fresh = _run(tmp_path, None)
+    fresh = run_folder(tmp_path, None)
     (tmp_path / 'manifest.yaml').write_text('one', encoding='utf-8')
-    first = _run(tmp_path, tmp_path)
+    first = run_folder(tmp_path, tmp_path)
     (tmp_path / 'manifest.yaml').write_text('two', encoding='utf-8')
-    assert len({fresh, first, _run(tmp_path, tmp_path)}) == 3
+    assert len({fresh, first, run_folder(tmp_path, tmp_path)}) == 3

@@ -23,7 +23,7 @@ from vla_ros.dataset.recording import RecordingSpec  # noqa: E402
 from vla_ros.reasoning.prompt import prompt  # noqa: E402
 from vla_ros.reasoning.trace import ANSWER, Request, Sighting, write  # noqa: E402
 from vla_ros.sim.model import JOINT_NAMES  # noqa: E402
-from vla_ros.training import dataset_export, recorded, recorded_stage, recorded_thoughts, stages  # noqa: E402
+from vla_ros.training import action_stage, dataset_export, recorded, recorded_stage, recorded_thoughts, stages  # noqa: E402
 from vla_ros.training.decoder import CachedDecoder, empty_cache  # noqa: E402
 from vla_ros.training.flow import FlowConfig, FlowHead, flow_matching_loss  # noqa: E402
 from vla_ros.training.language import build_llava  # noqa: E402
@@ -220,7 +220,7 @@ def require_the_stage_runs(
     schedule = Schedule(2, batch=2, learning_rate=1e-3, warm_up=1)
     metrics = recorded_stage.train_action_on(out, schedule, folder, mapping)
     assert json.loads((out / 'action' / 'metrics.json').read_text()) == metrics
-    head, moments = stages.load_action(out)
+    head, moments = action_stage.load_action(out)
     assert head.config == small
     assert moments.action_mean.shape == (6,)
     return metrics

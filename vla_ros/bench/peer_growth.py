@@ -24,9 +24,9 @@ def write_growth(bundle: Path, out: Path, *, quick: bool = False) -> list[dict[s
     import torch
 
     from vla_ros.bundle import load_bundle
+    from vla_ros.training.action_stage import load_action
     from vla_ros.training.flow import FlowConfig, FlowHead
     from vla_ros.training.flow_graph import write_flow
-    from vla_ros.training.stages import load_action
 
     torch.manual_seed(0)
     out.mkdir(parents=True, exist_ok=True)

@@ -20,8 +20,8 @@ def prepare(arguments: Sequence[str]) -> tuple[Callable[[], Any], Any]:
     import numpy as np
     import torch
 
+    from vla_ros.training.action_stage import load_action
     from vla_ros.training.flow import integrate
-    from vla_ros.training.stages import load_action
 
     torch.set_num_threads(1)
     head, _ = load_action(Path(folder))

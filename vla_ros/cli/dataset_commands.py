@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vla_ros.cli.terminal import JsonFile, Namespace, console, show_numbers, write_json
-from vla_ros.types import VlaError
+from vla_ros.cli.terminal import JsonFile, Namespace, console, show_numbers, training_packages, write_json
 
 Mapping = Annotated[
     str | None, typer.Option(help="What its numbers mean: a name in config/datasets, or a file's path.")
@@ -68,11 +67,9 @@ def export_episodes(
     json_file: JsonFile = None,
 ) -> None:
     """Record the scripted expert in the simulator: an episode an order."""
-    try:
+    with training_packages('the expert'):
         from vla_ros.training.dataset_export import export_demonstrations
         from vla_ros.training.requests import shares_from
-    except ImportError as error:
-        raise VlaError(f"the expert needs more packages ({error}); pip install 'vla_ros[train]'") from error
     counts = export_demonstrations(out, count, seed, workers, shares_from(share))
     show_numbers(f'recorded to {out}', dict(counts))
     write_json(json_file, counts)

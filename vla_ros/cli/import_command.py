@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vla_ros.cli.terminal import JsonFile, console, show_numbers, write_json
-from vla_ros.types import VlaError
+from vla_ros.cli.terminal import JsonFile, console, show_numbers, training_packages, write_json
 
 app = typer.Typer(no_args_is_help=True, help='Make a published checkpoint into what the nodes run.')
 
@@ -31,10 +30,8 @@ def smolvla(
     json_file: JsonFile = None,
 ) -> None:
     """A SmolVLA of LeRobot 0.4 or later, for backend smolvla of the action node. Needs torch, once."""
-    try:
+    with training_packages('import'):
         from vla_ros.training.import_smolvla import import_smolvla
-    except ImportError as error:
-        raise VlaError(f"import needs more packages ({error}); pip install 'vla_ros[train]'") from error
     spec = import_smolvla(checkpoint, out, vlm, console.print)
     show_numbers(
         str(out),
@@ -65,10 +62,8 @@ def groot_onnx(
     json_file: JsonFile = None,
 ) -> None:
     """A GR00T N1.7 in the official ONNX export, for backend groot_onnx of the action node. Needs torch, once."""
-    try:
+    with training_packages('import'):
         from vla_ros.training.import_groot import import_groot
-    except ImportError as error:
-        raise VlaError(f"import needs more packages ({error}); pip install 'vla_ros[train]'") from error
     spec = import_groot(export, checkpoint, vlm, out, embodiment, console.print)
     show_numbers(
         str(out),

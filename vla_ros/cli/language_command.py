@@ -8,8 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from vla_ros.cli.terminal import JsonFile, console, show_numbers, write_json
-from vla_ros.types import VlaError
+from vla_ros.cli.terminal import JsonFile, console, show_numbers, training_packages, write_json
 
 
 def language(
@@ -19,12 +18,8 @@ def language(
     json_file: JsonFile = None,
 ) -> None:
     """Perplexity on held-out text: against n-grams, before and after CPT, and at twice the training length."""
-    try:
+    with training_packages('eval language'):
         from vla_ros.training.language_report import language_report
-    except ImportError as error:
-        raise VlaError(
-            f"eval language needs more packages ({error}); pip install 'vla_ros[train]'"
-        ) from error
     with console.status('') as status:
         result = language_report(out, lambda text: status.update(f'measuring: {text}'))
     console.print(_table(result['held_out']))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,6 +38,15 @@ DEFAULT_BUNDLE = 'tabletop'
 def show_error(sentence: str) -> None:
     """What a person can act on, in red."""
     errors.print(f'[red]error: {escape(sentence)}[/red]', soft_wrap=True, highlight=False)
+
+
+@contextmanager
+def training_packages(what: str) -> Iterator[None]:
+    """Imports that only training's packages can serve; VlaError says what to install where they are not there."""
+    try:
+        yield
+    except ImportError as error:
+        raise VlaError(f"{what} needs more packages ({error}); pip install 'vla_ros[train]'") from error
 
 
 def show_numbers(title: str, values: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from vla_ros.types import VlaError
+from vla_ros.cli.terminal import training_packages
 
 PASS_ON = {'allow_extra_args': True, 'ignore_unknown_options': True}
 
@@ -21,10 +21,8 @@ def export(context: typer.Context) -> None:
 
 def pass_to_training(arguments: list[str], name: str) -> None:
     """Run a command of training."""
-    try:
+    with training_packages('training'):
         from vla_ros.training.cli import app as training
 
         command = typer.main.get_command(training)
         command.main(args=arguments, prog_name=name, standalone_mode=False)
-    except ImportError as error:
-        raise VlaError(f"training needs more packages ({error}); pip install 'vla_ros[train]'") from error

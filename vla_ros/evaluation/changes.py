@@ -23,6 +23,9 @@ from vla_ros.sim.scene import (
 )
 from vla_ros.sim.world import World
 
+MOST_SCENES = 50
+"""Other scenes in which a thing is looked for that fits into this one."""
+
 SceneChange = Callable[[Scene, np.random.Generator, Collection[str]], Scene]
 """Makes another scene, given random numbers and the names that the order speaks of."""
 
@@ -70,7 +73,9 @@ def among(count: int) -> SceneChange:
         kept = [thing for thing in scene.objects if thing.name in needed]
         others = [thing for thing in scene.objects if thing.name not in needed]
         objects = kept + others[:count]
-        for _ in range(50):
+        for _ in range(MOST_SCENES):
+            if len(objects) == len(kept) + count:
+                break
             for thing in sample_scene(int(rng.integers(2**31)), count=(4, 4)).objects:
                 if len(objects) < len(kept) + count and _fits(thing, objects):
                     objects.append(thing)

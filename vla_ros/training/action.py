@@ -213,7 +213,7 @@ class ActionTrainer(nn.Module):
 
 
 def save_head(folder: Path, head: FlowHead, moments: Statistics) -> None:
-    """Weights, sizes and statistics, as ``stages.load_action`` reads them."""
+    """Weights, sizes and statistics, as ``action_stage.load_action`` reads them."""
     save_file(head.state_dict(), str(folder / 'model.safetensors'))
     values = {name: value.tolist() for name, value in asdict(moments).items() if value is not None}
     (folder / 'config.json').write_text(

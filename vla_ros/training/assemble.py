@@ -14,7 +14,16 @@ from vla_ros.bundle import load_bundle, sha256, write_manifest
 from vla_ros.manifest import FORMAT, FileSpec, Manifest
 from vla_ros.sim.expert import PERIOD
 from vla_ros.sim.model import JOINT_NAMES, REST_POSE
-from vla_ros.training import action, conversations, export, requests, stages, tokens_stage, vision
+from vla_ros.training import (
+    action,
+    action_stage,
+    conversations,
+    export,
+    requests,
+    stages,
+    tokens_stage,
+    vision,
+)
 from vla_ros.training.action import Statistics
 from vla_ros.training.labels import KINDS
 from vla_ros.training.precision import chosen
@@ -42,7 +51,7 @@ def assemble(out: Path, folder: Path, name: str) -> Manifest:
     tower, llava, (head, moments) = (
         stages.load_vision(out),
         stages.load_language(out),
-        stages.load_action(out),
+        action_stage.load_action(out),
     )
     system2 = stages.system2_folder(out)
     for source, part in ((system2, 'language'), (out / 'action', 'action')):
@@ -57,7 +66,7 @@ def assemble(out: Path, folder: Path, name: str) -> Manifest:
     parity = {
         'vision': export.export_vision(tower, folder / FILES['vision'], len(CAMERAS)),
         'language': export.export_language(llava, folder / FILES['language']),
-        'action': export.export_action(head, folder / FILES['action'], tokens, stages.THOUGHT_ROWS),
+        'action': export.export_action(head, folder / FILES['action'], tokens, action_stage.THOUGHT_ROWS),
     }
     if generation_1 is not None:
         parity['action_tokens'] = export.export_tokens(
@@ -96,7 +105,7 @@ def assemble(out: Path, folder: Path, name: str) -> Manifest:
                 for camera in CAMERAS
             ],
             'tokens': {'rows': tokens, 'width': tower.config.hidden_size},
-            'thought': {'rows': stages.THOUGHT_ROWS, 'width': text.hidden_size},
+            'thought': {'rows': action_stage.THOUGHT_ROWS, 'width': text.hidden_size},
             'reasoning': {
                 'cameras': ['front'],
                 'layers': text.num_hidden_layers,
@@ -167,7 +176,7 @@ def renew_graphs(
     manifest = load_bundle(folder).manifest
     kinds = manifest.precision if precision is None else chosen(manifest.precision, precision, graphs_in_it)
     flow = manifest.flow.model_copy(update={'steps': flow_steps or manifest.flow.steps})
-    llava, (head, _) = stages.load_llava(folder), stages.load_action(folder)
+    llava, (head, _) = stages.load_llava(folder), action_stage.load_action(folder)
     head.config = replace(head.config, steps=flow.steps)
     eyes: Any = llava.model.vision_tower
     with TemporaryDirectory(dir=folder) as work:

@@ -75,9 +75,9 @@ def demonstrations(
     out: Out = WORK, count: Count = 1500, test: Test = 60, workers: Workers = 2, share: Shares = None
 ) -> None:
     """Record the scripted expert at all tasks."""
-    from vla_ros.training import requests, stages
+    from vla_ros.training import action_stage, requests
 
-    stages.collect_demonstrations(out, count, test, workers, requests.shares_from(share))
+    action_stage.collect_demonstrations(out, count, test, workers, requests.shares_from(share))
 
 
 def action(
@@ -94,7 +94,7 @@ def action(
     ] = None,
 ) -> None:
     """Train System 1: the flow-matching head."""
-    from vla_ros.training import recorded_stage, stages
+    from vla_ros.training import action_stage, recorded_stage
 
     schedule = Schedule(steps, batch, learning_rate, average=0.998)
     if dataset is not None:
@@ -102,7 +102,7 @@ def action(
     elif mapping is not None:
         raise VlaError('--mapping says what the numbers of a --dataset mean; name one')
     else:
-        show(stages.train_action(out, schedule, start))
+        show(action_stage.train_action(out, schedule, start))
 
 
 def tokens(
@@ -131,9 +131,9 @@ def rollouts(
     share: Shares = None,
 ) -> None:
     """Let the bundle's model act and the expert correct it (DAgger); `action` then learns from that too."""
-    from vla_ros.training import requests, stages
+    from vla_ros.training import action_stage, requests
 
-    stages.collect_rollouts(out, folder, count, seed, workers, requests.shares_from(share))
+    action_stage.collect_rollouts(out, folder, count, seed, workers, requests.shares_from(share))
 
 
 def bundle(

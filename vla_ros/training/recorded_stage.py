@@ -18,7 +18,7 @@ from vla_ros.dataset.mapping import load_mapping
 from vla_ros.dataset.reader import DatasetReader
 from vla_ros.sim.expert import PERIOD
 from vla_ros.sim.model import JOINT_NAMES
-from vla_ros.training import action, recorded, recorded_thoughts, stages, vision
+from vla_ros.training import action, action_stage, recorded, recorded_thoughts, stages, vision
 from vla_ros.training.assemble import MAX_NEW_TOKENS
 from vla_ros.training.cache import cached
 from vla_ros.training.demonstrations import HORIZON, LOOK_EVERY
@@ -99,7 +99,7 @@ def train_action_on(
         moments = recorded.statistics(looks.chosen(learned))
         head = FlowHead(FlowConfig(horizon=HORIZON, velocities=True))
     else:
-        head, moments = stages.load_action(start)
+        head, moments = action_stage.load_action(start)
 
     def chunks(which: IndexArray) -> RecordedChunks:
         return RecordedChunks(looks.chosen(which), tokens[which], vectors, thought_of[which], moments)
@@ -148,5 +148,5 @@ def _thoughts(
     model, tokenizer = stages.load_language(out), stages.load_words(out)
     front = tokens[:, : tokens.shape[1] // len(CAMERAS)]
     return recorded_thoughts.think(
-        model, tokenizer, front, looks, THINK_EVERY, stages.BINS, MAX_NEW_TOKENS, stages.THOUGHT_ROWS
+        model, tokenizer, front, looks, THINK_EVERY, stages.BINS, MAX_NEW_TOKENS, action_stage.THOUGHT_ROWS
     )

@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from safetensors.torch import load_file
 from torch.utils.data import ConcatDataset, Dataset
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast, SiglipVisionModel
 
 from vla_ros.bundle import MANIFEST, load_bundle, sha256
 from vla_ros.training import (
-    action,
     conversations,
     corpus,
-    demonstrations,
     labels,
     language,
     lessons,
     places,
-    requests,
-    rollouts,
     snapshots,
     vision,
 )
 from vla_ros.training.augment import moved_with, relit
 from vla_ros.training.cache import cached
-from vla_ros.training.flow import FlowConfig, FlowHead
 from vla_ros.training.llama import foundation
 from vla_ros.training.loop import Schedule, fit
 from vla_ros.training.text_answers import draw_text_answers
@@ -45,14 +37,10 @@ VOCABULARY = 4096
 CORPUS_FOR_WORDS = 10_000_000
 """Characters of each subject of the corpus that the tokenizer is trained on."""
 IMAGE_SIZE = 128
-THOUGHT_ROWS = 16
 DEMONSTRATIONS, DEMONSTRATIONS_TEST = 'demonstrations.npz', 'demonstrations_test.npz'
-ROLLOUTS = 'rollouts.npz'
 CACHE = 'cache'
 MOST_LOOKS = 16_000
 """Looks of the demonstrations that System 2 learns from; more would only fill the memory with pictures."""
-REPEATS = 4
-"""How often a rollout is shown for each time that a demonstration is: there are few, and they show what goes wrong."""
 
 
 def collect_scenes(out: Path, count: int, test: int, workers: int) -> None:
@@ -99,14 +87,14 @@ def train_vision(out: Path, schedule: Schedule, start: Path | None = None) -> di
         model.siglip.vision_model.load_state_dict(load_llava(start).model.vision_tower.state_dict())
     data = vision.LabelledImages(images[full], centres[full], labels.KINDS, tokenizer)
     folder = out / 'vision'
-    log = fit(model, data, _run(folder, start), schedule)
+    log = fit(model, data, run_folder(folder, start), schedule)
     tower = SiglipVisionModel(model.siglip.config.vision_config)
     tower.load_state_dict(model.siglip.vision_model.state_dict())
     vision.rescale(tower, images[:512])
     tower.save_pretrained(str(folder))
     test = snapshots.load_snapshots(out / 'snapshots_test.npz')
     metrics = {c: _eyesight(model, test.images[c], test.centres[c]) for c in snapshots.CAMERAS}
-    return _write_metrics(folder, schedule, log, metrics, start)
+    return write_stage_metrics(folder, schedule, log, metrics, start)
 
 
 def _eyesight(model: vision.VisionTrainer, images: ImageArray, centres: FloatArray) -> dict[str, Any]:
@@ -120,7 +108,7 @@ def _eyesight(model: vision.VisionTrainer, images: ImageArray, centres: FloatArr
 
 def load_vision(out: Path) -> SiglipVisionModel:
     """The vision tower that ``train_vision`` wrote."""
-    return SiglipVisionModel.from_pretrained(str(_weights(out, 'vision').parent))
+    return SiglipVisionModel.from_pretrained(str(weights_of(out, 'vision').parent))
 
 
 def train_language(out: Path, schedule: Schedule, start: Path | None = None) -> dict[str, Any]:
@@ -132,7 +120,7 @@ def train_language(out: Path, schedule: Schedule, start: Path | None = None) -> 
     torch.manual_seed(schedule.seed)
     tokenizer, tower = load_words(out), load_vision(out)
     images, truth, lessons = _scenes(out, np.random.default_rng(schedule.seed))
-    sources = [out / 'snapshots.npz', out / DEMONSTRATIONS, _weights(out, 'vision')]
+    sources = [out / 'snapshots.npz', out / DEMONSTRATIONS, weights_of(out, 'vision')]
     tokens = cached(out / CACHE, [*sources, 'scenes', schedule.seed], lambda: vision.encode(tower, images))
     size = language.LanguageSize()
     base = foundation(out, tokenizer, size) if start is None else None
@@ -146,7 +134,7 @@ def train_language(out: Path, schedule: Schedule, start: Path | None = None) -> 
         data = ConcatDataset([data, draw_text_answers(len(tokens), tokenizer, tokens.shape[1:])])
     folder = out / 'language'
     trainer = language.LanguageTrainer(model, places.locations(tokenizer))
-    log = fit(trainer, data, _run(folder, start), schedule, language.collate)
+    log = fit(trainer, data, run_folder(folder, start), schedule, language.collate)
     model.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
     test = snapshots.load_snapshots(out / 'snapshots_test.npz')
@@ -154,12 +142,12 @@ def train_language(out: Path, schedule: Schedule, start: Path | None = None) -> 
         vision.encode(tower, test.images['front']), test.truth, tokenizer, BINS
     )
     metrics = {'decoder': 'new' if base is None else Path(base.name_or_path).name}
-    return _write_metrics(folder, schedule, log, metrics | language.measure(trainer, held_out), start)
+    return write_stage_metrics(folder, schedule, log, metrics | language.measure(trainer, held_out), start)
 
 
 def load_language(out: Path, *, tuned: bool = True) -> LlavaForConditionalGeneration:
     """The checkpoint of System 2: that of ``dpo`` if there is one and it is to be ``tuned``, else of ``language``."""
-    _weights(out, 'language')
+    weights_of(out, 'language')
     return load_llava(out, system2_folder(out).name if tuned else 'language')
 
 
@@ -203,102 +191,12 @@ def _scenes(
     )
 
 
-def collect_demonstrations(
-    out: Path, count: int, test: int, workers: int, shares: Mapping[str, float] = requests.DONE
-) -> None:
-    """Episodes of the expert, for training and, from held-out seeds, for testing."""
-    first = snapshots.FIRST_TEST_SEED + 100_000
-    for name, episodes, seed in ((DEMONSTRATIONS_TEST, test, first), (DEMONSTRATIONS, count, 100_000)):
-        demonstrations.collect_demonstrations(out / name, episodes, seed, IMAGE_SIZE, workers, shares)
-
-
-def collect_rollouts(
-    out: Path,
-    bundle: Path,
-    count: int,
-    first_seed: int,
-    workers: int,
-    shares: Mapping[str, float] = requests.DONE,
-) -> None:
-    """Episodes of the learner in ``bundle``, relabelled by the expert; adds to those that are there already."""
-    path = out / ROLLOUTS
-    # No scene is played twice: another round goes on behind the last one.
-    played = rollouts.scene_of(int(lessons.load_lessons(path).order.max())) + 1 if path.is_file() else 0
-    rollouts.collect_rollouts(path, bundle, count, max(first_seed, played), IMAGE_SIZE, workers, shares)
-
-
-def train_action(out: Path, schedule: Schedule, start: Path | None = None) -> dict[str, Any]:
-    """The flow-matching head, on what frozen eyes and System 2 make of the demonstrations; leaves ``out/action``.
-
-    Rollouts are learned from too, if there are any. ``start`` is a bundle whose head to go on from; it is made as deep
-    as a new one would be.
-    """
-    torch.manual_seed(schedule.seed)
-    fresh = FlowConfig(horizon=demonstrations.HORIZON, velocities=True)
-    if start is None:
-        moments = action.statistics(lessons.load_lessons(out / DEMONSTRATIONS))
-        head = FlowHead(fresh)
-    else:
-        head, moments = load_action(start)
-        head = head.deepened(max(fresh.pairs, head.config.pairs))
-    folder, chunks = out / 'action', training_chunks(out, moments)
-    log = fit(action.ActionTrainer(head), chunks, _run(folder, start), schedule)
-    metrics = action.measure(head, chunks_of(out, DEMONSTRATIONS_TEST, moments, seed=1), moments)
-    action.save_head(folder, head, moments)
-    return _write_metrics(folder, schedule, log, metrics, start)
-
-
-def load_action(out: Path) -> tuple[FlowHead, action.Statistics]:
-    """The head that ``train_action`` wrote, or that of a bundle, and its statistics."""
-    weights = _weights(out, 'action')
-    content = json.loads((out / 'action' / 'config.json').read_text(encoding='utf-8'))
-    moments = action.from_lists(content.pop('statistics'))
-    head = FlowHead(FlowConfig(**content))
-    head.load_state_dict(load_file(str(weights)))
-    return head, moments
-
-
-def training_chunks(out: Path, moments: action.Statistics) -> Dataset[dict[str, torch.Tensor]]:
-    """What System 1 learns from, of either generation: demonstrations, and rollouts if there are any."""
-    parts = [chunks_of(out, DEMONSTRATIONS, moments, seed=0)]
-    if (out / ROLLOUTS).is_file():
-        parts += REPEATS * [chunks_of(out, ROLLOUTS, moments, seed=2)]
-    return ConcatDataset(parts)
-
-
-def visual_tokens(out: Path, name: str) -> npt.NDArray[np.float16]:
-    """(S, visual tokens, channels) what the frozen eyes make of the demonstrations in the file ``name``."""
-    images = lessons.load_lessons(out / name).images
-
-    def look() -> npt.NDArray[np.float16]:
-        seen = vision.encode(load_vision(out), images.reshape(-1, *images.shape[2:]))
-        return seen.reshape(len(images), -1, seen.shape[-1])
-
-    return cached(out / CACHE, [out / name, _weights(out, 'vision'), 'tokens'], look)
-
-
-def chunks_of(out: Path, name: str, moments: action.Statistics, seed: int) -> action.Chunks:
-    """What the frozen eyes and System 2 make of the demonstrations in the file ``name``."""
-    shown, tokenizer, tokens = lessons.load_lessons(out / name), load_words(out), visual_tokens(out, name)
-
-    def think() -> npt.NDArray[np.float16]:
-        texts = action.texts_of(shown, BINS, seed)
-        reader = language.LanguageTrainer(load_language(out))
-        front = tokens[:, : tokens.shape[1] // shown.images.shape[1]]
-        return action.thoughts(reader, tokenizer, front, texts, THOUGHT_ROWS)
-
-    system2 = _weights(out, system2_folder(out).name)
-    brain = [_weights(out, 'vision'), system2, out / 'tokenizer' / 'tokenizer.json']
-    rows = cached(out / CACHE, [out / name, *brain, 'thoughts', seed], think)
-    return action.Chunks(shown, tokens, rows, moments)
-
-
-def _weights(out: Path, stage: str) -> Path:
+def weights_of(out: Path, stage: str) -> Path:
     _require(out / stage / 'model.safetensors', stage)
     return out / stage / 'model.safetensors'
 
 
-def _run(folder: Path, start: Path | None) -> Path:
+def run_folder(folder: Path, start: Path | None) -> Path:
     """Where a stage keeps its checkpoints: what goes on from a bundle never resumes a run that did not."""
     return folder / ('run' if start is None else f'run_{sha256(start / MANIFEST)[:8]}')
 
@@ -308,7 +206,7 @@ def _require(path: Path, stage: str) -> None:
         raise VlaError(f'{path} is missing; run `vla_ros train {stage}` first')
 
 
-def _write_metrics(
+def write_stage_metrics(
     folder: Path,
     schedule: Schedule,
     log: list[dict[str, float]],

@@ -15,7 +15,17 @@ from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
 from vla_ros.action.bins import Bins, bins_of
 from vla_ros.bundle import sha256
 from vla_ros.sim.expert import PERIOD
-from vla_ros.training import action, conversations, language, lessons, places, snapshots, stages, vision
+from vla_ros.training import (
+    action,
+    action_stage,
+    conversations,
+    language,
+    lessons,
+    places,
+    snapshots,
+    stages,
+    vision,
+)
 from vla_ros.training.cache import cached
 from vla_ros.training.llama import seat_places
 from vla_ros.training.loop import Schedule, fit
@@ -58,7 +68,7 @@ def train_tokens(out: Path, schedule: Schedule, traces: float = TRACES, every: i
         VlaError: a stage before is missing, or ``traces`` or ``every`` is out of range.
     """
     torch.manual_seed(schedule.seed)
-    tokenizer, (head, moments) = load_tokenizer(out), stages.load_action(out)
+    tokenizer, (head, moments) = load_tokenizer(out), action_stage.load_action(out)
     model, start = stages.load_language(out), start_of(out)
     model.set_attn_implementation('eager')  # it says where it looks
     actions = add_action_tokens(model, tokenizer)
@@ -69,12 +79,12 @@ def train_tokens(out: Path, schedule: Schedule, traces: float = TRACES, every: i
     )
     shown = lessons.load_lessons(out / stages.DEMONSTRATIONS)
     bins = bins_of((shown.chunks - shown.joints[:, None])[:, steps_of(head.config.horizon, every)])
-    learned = ChunkTokens(stages.training_chunks(out, moments), moments, bins, actions.start, every)
+    learned = ChunkTokens(action_stage.training_chunks(out, moments), moments, bins, actions.start, every)
     folder = out / FOLDER
     before = _language(out, model, tokenizer)
     mixed = Mixed(learned, _traces(out, shown, tokenizer, tokens.front), traces)
     log = fit(tokens, mixed, folder / 'run', schedule, collate_mixed)
-    held_out = stages.chunks_of(out, stages.DEMONSTRATIONS_TEST, moments, seed=1)
+    held_out = action_stage.chunks_of(out, stages.DEMONSTRATIONS_TEST, moments, seed=1)
     metrics = {
         'traces': traces,
         'held_out': against_flow(tokens, head, held_out, moments, bins, every),
@@ -143,7 +153,7 @@ def _traces(
     out: Path, shown: lessons.Lessons, tokenizer: PreTrainedTokenizerFast, front: int
 ) -> conversations.Conversations:
     """Orders about the looks of the demonstrations, with the traces that are true of them."""
-    seen = stages.visual_tokens(out, stages.DEMONSTRATIONS)[:, :front]
+    seen = action_stage.visual_tokens(out, stages.DEMONSTRATIONS)[:, :front]
     return conversations.Conversations(
         seen, shown.truth, tokenizer, stages.BINS, (shown, np.arange(len(shown)))
     )

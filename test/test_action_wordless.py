@@ -83,8 +83,7 @@ def test_given_a_policy_on_a_server_its_words_have_a_road_of_their_own_beside_pl
 
 SPOKEN_TO = (
     PACKAGE / 'action' / 'remote' / 'policy.py',
-    PACKAGE / 'action' / 'smolvla' / 'link.py',
-    PACKAGE / 'action' / 'groot' / 'link.py',
+    PACKAGE / 'action' / 'words_file.py',
 )
 """A policy that is told its words reads them itself; what it gives are joint targets, as on a server."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -69,16 +68,6 @@ class LocalLink(ABC):
             raise ServerError('given up')
         found: list[Any] = self._sessions[name].run(None, dict(inputs), self._options)
         return found
-
-
-def open_words(path: Path) -> Any:
-    """A tokenizer (``tokenizers.Tokenizer``) that neither fills up nor cuts off."""
-    from tokenizers import Tokenizer
-
-    words = Tokenizer.from_file(str(path))
-    words.no_padding()
-    words.no_truncation()
-    return words
 
 
 def require_same(file: PolicyFile, what: str, expected: object, found: object) -> None:

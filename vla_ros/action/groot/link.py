@@ -18,11 +18,12 @@ from vla_ros.action.groot.model import ModelSpec, load_model, model_file
 from vla_ros.action.groot.numbers import action_parts, state_vector
 from vla_ros.action.groot.pictures import patches
 from vla_ros.action.groot.words import places, prompt_text
-from vla_ros.action.local_link import LocalLink, open_words, require_same
+from vla_ros.action.local_link import LocalLink, require_same
 from vla_ros.action.noise import noise
 from vla_ros.action.remote.errors import ServerError
 from vla_ros.action.remote.link import Asked
 from vla_ros.action.remote.policy_file import PolicyFile
+from vla_ros.action.words_file import open_words
 from vla_ros.types import BoolArray, FloatArray, IndexArray, VlaError
 
 
@@ -121,7 +122,6 @@ def require_fit(file: PolicyFile, spec: ModelSpec) -> None:
     Raises:
         VlaError: in one sentence, what does not fit.
     """
-
     require = partial(require_same, file)
     require('pictures', sorted(spec.pictures.keys), sorted(picture.key for picture in file.pictures))
     for what, parts, declared in (

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from vla_ros.action.local_link import LocalLink, open_words, require_same
+from vla_ros.action.local_link import LocalLink, require_same
 from vla_ros.action.noise import noise
 from vla_ros.action.remote.errors import ServerError
 from vla_ros.action.remote.link import Asked
 from vla_ros.action.remote.policy_file import PolicyFile
 from vla_ros.action.smolvla.model import ModelSpec, TimeSpec, VectorSpec, load_model, model_file
 from vla_ros.action.smolvla.pictures import as_seen
+from vla_ros.action.words_file import open_words
 from vla_ros.runtime import open_session
 from vla_ros.types import FloatArray, VlaError
 
@@ -90,7 +91,6 @@ def require_fit(file: PolicyFile, spec: ModelSpec) -> None:
     Raises:
         VlaError: in one sentence, what does not fit.
     """
-
     require = partial(require_same, file)
     strange = [picture.key for picture in file.pictures if picture.key not in spec.images]
     if strange:
